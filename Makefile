@@ -1,0 +1,85 @@
+# Everything a person or CI does with this project. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Debian 12's own Python: the one that the package runs on.
+PYTHON := /usr/bin/python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := splynx_stripe tests tools
+
+# The tests need no colours and leave no caches beside the code.
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help
+help: ## Lists the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements-dev.lock tools/system-packages
+	@tools/system-packages
+	@echo "Setting up $(VENV) with the locked libraries (about a minute, 400 MB) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock 2>&1 | grep -v DEPRECATION || true
+	@$(BIN)/python -c 'import stripe, sqlalchemy, playwright, systemd'
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) ## Installs what is missing: Debian packages and a .venv with locked libraries.
+
+.PHONY: demo
+demo: $(READY) ## Starts a small ISP, a small Stripe and the daemon, prints the links; until Ctrl-C.
+	@$(BIN)/python -m splynx_stripe demo
+
+.PHONY: smoke
+smoke: $(READY) ## The demo without a person: pays four ways over HTTP, checks Splynx's books.
+	@$(BIN)/python -m splynx_stripe demo --smoke
+
+.PHONY: test
+test: check ## All tests on both databases, browser tests included, after the gates.
+	@$(BIN)/python tools/run_tests.py
+
+.PHONY: check
+check: lint types imports tidy ## The gates: ruff, mypy, import-linter, the tidy test.
+
+.PHONY: lint
+lint: $(READY) ## Formatting and lint rules.
+	@$(BIN)/ruff format --check --quiet $(CODE)
+	@$(BIN)/ruff check --quiet $(CODE)
+
+.PHONY: types
+types: $(READY) ## Types, strictly, tests included.
+	@$(BIN)/mypy $(addprefix -p ,splynx_stripe) tests tools
+
+.PHONY: imports
+imports: $(READY) ## Imports point inwards.
+	@$(BIN)/lint-imports --config pyproject.toml | tail -n 4
+
+.PHONY: tidy
+tidy: $(READY) ## Sizes, docstrings and forbidden words.
+	@$(BIN)/python -m pytest -q tests/architecture
+
+.PHONY: fmt
+fmt: $(READY) ## Formats the code and mends what can be mended.
+	@$(BIN)/ruff format --quiet $(CODE)
+	@$(BIN)/ruff check --quiet --fix $(CODE)
+
+.PHONY: docs
+docs: $(READY) ## Writes the generated reference pages anew.
+	@$(BIN)/python tools/settings_reference.py
+
+.PHONY: messages
+messages: $(READY) ## Extracts the texts to translate into web/locale/splynx_stripe.pot.
+	@$(BIN)/python tools/extract_messages.py
+
+.PHONY: lock
+lock: ## Pins the libraries anew (needs uv); review the difference.
+	@for name in requirements requirements-dev; do \
+	  uv pip compile --quiet $$name.in --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	    --python-version 3.11 --python-platform x86_64-manylinux_2_28 --output-file $$name.lock; \
+	done
+
+.PHONY: clean
+clean: ## Removes the environment and all caches.
+	rm -rf $(VENV) .cache artefacts

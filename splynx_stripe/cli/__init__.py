@@ -1,0 +1,3 @@
+"""Commands for people: they print and exit."""
+
+from __future__ import annotations

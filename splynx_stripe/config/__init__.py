@@ -1,0 +1,18 @@
+"""Turns the YAML in /etc into frozen settings."""
+
+from __future__ import annotations
+
+from splynx_stripe.config.accounts import AccountKeys
+from splynx_stripe.config.loading import DEFAULT_CONFIG_PATH, load_settings
+from splynx_stripe.config.problems import ConfigError, Problem
+from splynx_stripe.config.settings import Explained, Settings
+
+__all__ = [
+    "DEFAULT_CONFIG_PATH",
+    "AccountKeys",
+    "ConfigError",
+    "Explained",
+    "Problem",
+    "Settings",
+    "load_settings",
+]

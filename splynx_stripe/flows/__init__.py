@@ -1,0 +1,3 @@
+"""In which order things happen: one module per business process."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""When things happen: the due-work pump and periodic jobs."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Remembers: tables, migrations, units of work, the inbox."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The HTTP edge: customer pages, webhook, health and metrics."""
+
+from __future__ import annotations
