@@ -1,0 +1,86 @@
+"""The machine of a collection: one effort to collect one payable, by whatever route.
+
+Theory. OPEN and SETTLED are *live*: at most one live collection exists per payable, which is the
+lease (I1), repeated in the database as a partial unique index. The lease outlasts the success of
+the charge until the money is booked, because until then Splynx still shows the debt as open.
+
+LATE is a collection that was closed, its attempt proven dead, and then money moved all the same.
+It cannot hold the lease again, since another collection may be live; its money is booked like any
+other, after a look at the document, and goes to the balance with a case where the debt is paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from splynx_stripe.domain.payable import Payable
+
+
+class CollectionState(StrEnum):
+    """Where a collection is."""
+
+    OPEN = "open"
+    SETTLED = "settled"
+    BOOKED = "booked"
+    CLOSED = "closed"
+    LATE = "late"
+
+
+class CollectionNews(StrEnum):
+    """What can become known about a collection."""
+
+    ATTEMPT_SUCCEEDED = "attempt_succeeded"
+    ATTEMPT_ENDED = "attempt_ended"
+    PAYMENT_BOOKED = "payment_booked"
+    ABANDONED = "abandoned"
+
+
+LIVE_COLLECTION_STATES = frozenset({CollectionState.OPEN, CollectionState.SETTLED})
+"""The states that hold the lease of the payable."""
+
+_S, _N = CollectionState, CollectionNews
+
+COLLECTION_TRANSITIONS: Mapping[tuple[CollectionState, CollectionNews], CollectionState] = (
+    MappingProxyType(
+        {(state, news): state for state in CollectionState for news in CollectionNews}
+        | {
+            (_S.OPEN, _N.ATTEMPT_SUCCEEDED): _S.SETTLED,
+            (_S.OPEN, _N.ATTEMPT_ENDED): _S.CLOSED,
+            (_S.OPEN, _N.ABANDONED): _S.CLOSED,
+            (_S.OPEN, _N.PAYMENT_BOOKED): _S.BOOKED,
+            (_S.SETTLED, _N.PAYMENT_BOOKED): _S.BOOKED,
+            (_S.CLOSED, _N.ATTEMPT_SUCCEEDED): _S.LATE,
+            (_S.CLOSED, _N.PAYMENT_BOOKED): _S.BOOKED,
+            (_S.LATE, _N.PAYMENT_BOOKED): _S.BOOKED,
+        }
+    )
+)
+"""The changes; every other pair leaves the state as it is."""
+
+
+class Route(StrEnum):
+    """By which way a collection was started."""
+
+    PORTAL = "portal"
+    DIRECT_LINK = "direct_link"
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One effort to collect one payable. `version` guards against lost updates."""
+
+    id: str
+    payable: Payable
+    route: Route
+    state: CollectionState
+    opened_at: datetime
+    version: int = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Says whether it holds the lease."""
+        return self.state in LIVE_COLLECTION_STATES

@@ -1,0 +1,78 @@
+"""The machine of a collection: one lease per debt, held until the money is booked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, strategies as st
+
+from splynx_stripe.domain.collection import (
+    COLLECTION_TRANSITIONS,
+    LIVE_COLLECTION_STATES,
+    Collection,
+    CollectionNews,
+    CollectionState,
+    Route,
+)
+from splynx_stripe.domain.payable import Payable, PayableKind
+from splynx_stripe.domain.splynx import DocumentKind
+from splynx_stripe.domain.stripe import StripeAccount
+
+news_lists = st.lists(st.sampled_from(CollectionNews), max_size=10)
+
+
+def run(news: list[CollectionNews]) -> CollectionState:
+    state = CollectionState.OPEN
+    for item in news:
+        state = COLLECTION_TRANSITIONS[state, item]
+    return state
+
+
+def test_each_state_answers_each_kind_of_news() -> None:
+    assert set(COLLECTION_TRANSITIONS) == {(s, n) for s in CollectionState for n in CollectionNews}
+
+
+def test_the_lease_outlasts_the_charge_until_the_money_is_booked() -> None:
+    assert run([CollectionNews.ATTEMPT_SUCCEEDED]) in LIVE_COLLECTION_STATES
+    assert (
+        run([CollectionNews.ATTEMPT_SUCCEEDED, CollectionNews.PAYMENT_BOOKED])
+        not in LIVE_COLLECTION_STATES
+    )
+
+
+@given(news=news_lists)
+def test_money_that_moved_is_never_forgotten(news: list[CollectionNews]) -> None:
+    state = run([*news, CollectionNews.ATTEMPT_SUCCEEDED])
+
+    assert state in {CollectionState.SETTLED, CollectionState.LATE, CollectionState.BOOKED}
+
+
+@given(news=news_lists)
+def test_what_is_booked_stays_booked(news: list[CollectionNews]) -> None:
+    assert run([CollectionNews.PAYMENT_BOOKED, *news]) is CollectionState.BOOKED
+
+
+@pytest.mark.parametrize("state", list(CollectionState))
+def test_late_money_does_not_take_the_lease_again(state: CollectionState) -> None:
+    if state not in LIVE_COLLECTION_STATES:
+        for item in CollectionNews:
+            assert COLLECTION_TRANSITIONS[state, item] not in LIVE_COLLECTION_STATES
+
+
+def test_a_debt_is_known_by_partner_customer_document_and_currency() -> None:
+    payable = Payable(1, 17, PayableKind.PROFORMA, 61, "202611000003", "JPY")
+
+    assert payable.key == "1/17/proforma/202611000003/JPY"
+    assert payable.kind.document_kind is DocumentKind.PROFORMA
+    collection = Collection(
+        "col_1", payable, Route.PORTAL, CollectionState.OPEN, datetime(2026, 11, 3, tzinfo=UTC)
+    )
+    assert collection.is_live
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+def test_an_account_is_written_and_read_with_its_mode(livemode: bool) -> None:
+    account = StripeAccount("default", livemode=livemode)
+
+    assert StripeAccount.from_key(account.key) == account
