@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from splynx_stripe.domain.stripe import StripeAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +22,8 @@ class Installation:
     id: str
     signing_key: bytes = field(repr=False)
     created_at: datetime
+
+    def endpoint_name(self, account: StripeAccount) -> str:
+        """Gives the unguessable last part of the account's webhook address, always the same."""
+        message = f"webhook:{account.key}".encode()
+        return hmac.new(self.signing_key, message, hashlib.sha256).hexdigest()[:32]

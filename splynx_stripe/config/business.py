@@ -1,0 +1,189 @@
+"""The business settings: those that Splynx's own add-on has, under the labels that it shows.
+
+Title, default and explanation of each field are the source of `docs/reference/settings.md`, of the
+JSON Schema and of the settings page. Labels: `reference/splynx-api.md` 5.1.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
+
+from splynx_stripe.config.vocabulary import (
+    check_country,
+    check_currency,
+    check_language,
+    check_message_template,
+    check_payment_types,
+    check_publishable_key,
+)
+from splynx_stripe.domain.message_template import DEFAULT_MESSAGE_TEMPLATE
+
+PaymentType = Literal["card", "ach", "becs", "pad"]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Section(BaseModel):
+    """A section of the YAML: frozen; unknown keys are errors; values must have their type already."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, validate_default=True
+    )
+
+
+class BusinessSettings(Section):
+    """What the office decides. Each can differ per partner."""
+
+    language: Annotated[str, AfterValidator(check_language)] = Field(
+        default="en",
+        title="Language",
+        description="Language of the pages that customers and administrators see.",
+    )
+    authentication_type: Literal["api", "oauth"] = Field(
+        default="api",
+        title="Authentication type",
+        description="How we log in to Stripe: `api` with the keys of the partner, `oauth` with the"
+        " button Connect (safer, no keys to copy).",
+    )
+    payment_account: Name = Field(
+        default="Stripe",
+        title="Payment account",
+        description="Name of the payment account in Splynx that card payments belong to; also the"
+        " first word of the titles of payment statements.",
+    )
+    bank_payment_account: Name = Field(
+        default="Stripe Bank",
+        title="Bank payment account",
+        description="Name of the payment account in Splynx for payments from bank accounts.",
+    )
+    payment_types: Annotated[tuple[PaymentType, ...], AfterValidator(check_payment_types)] = Field(
+        default=("card",),
+        title="Available payment types",
+        description="What customers can pay with: `card`, and at most one bank type: `ach` (ACH"
+        " Direct Debit, USA), `becs` (BECS Direct Debit, Australia) or `pad` (pre-authorized debit,"
+        " Canada).",
+    )
+    credit_card_payment_method: Name = Field(
+        default="Credit card",
+        title="Credit card payment method",
+        description="Name of the payment method in Splynx that card payments are booked with.",
+    )
+    bank_account_payment_method: Name = Field(
+        default="Bank transfer",
+        title="Bank Account payment method",
+        description="Name of the payment method in Splynx that payments from bank accounts are"
+        " booked with.",
+    )
+    change_payment_method: bool = Field(
+        default=False,
+        title="Change the payment method when payment credentials are added",
+        description="When a customer saves a card or a bank account, Splynx's payment method of the"
+        " customer becomes the one named above.",
+    )
+    statement_grouping: Literal["month", "day"] = Field(
+        default="month",
+        title="Payment statement grouping",
+        description="How payments are grouped together in Payment Statements: `month` or `day`.",
+    )
+    grant_access_to_unauthorized_customers: bool = Field(
+        default=False,
+        title="Grant access to unauthorized customers",
+        description="Whoever has a direct payment link can pay the invoice or proforma invoice"
+        " without logging in. The page then shows no personal data.",
+    )
+    message_template: Annotated[
+        str, Field(min_length=1, max_length=500), AfterValidator(check_message_template)
+    ] = Field(
+        default=DEFAULT_MESSAGE_TEMPLATE,
+        title="Message to Stripe template",
+        description="What a payment is called in Stripe. Placeholders: `{{ customer.email }}`,"
+        " `{{ type }}`, `{{ id }}`, `{{ date }}`; the syntax is strict.",
+    )
+    charge_invoices_without_cards: bool = Field(
+        default=False,
+        title="Charge invoices without cards",
+        description="Charge runs also take the invoices of customers who have no saved card.",
+    )
+    offer_to_save_payment_credentials: bool = Field(
+        default=False,
+        title="Offer to save payment credentials",
+        description='Shows the toggle "Save and allow future charges" on the payment form.',
+    )
+    failed_payment_notifications: bool = Field(
+        default=False,
+        title="Failed payment notifications",
+        description="Tells the customer when a payment failed.",
+    )
+
+
+def _as_tuple(value: object) -> object:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+FileNames = Annotated[
+    tuple[Name, ...],
+    BeforeValidator(_as_tuple),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
+class PartnerSection(BusinessSettings):
+    """One partner: its Stripe account, its money, and every business setting that differs.
+
+    What a section does not say is taken from `partners.default`, then from `settings`. The keys
+    of a Stripe account belong together: a section with a `secret_key_file` has its own account.
+    """
+
+    currency: Annotated[str, AfterValidator(check_currency)] = Field(
+        default="",
+        validate_default=False,
+        title="Select payment currency",
+        description="Currency of this partner's invoices, such as `EUR`. Without one nobody of this"
+        " partner can be charged.",
+    )
+    country: Annotated[str, AfterValidator(check_country)] = Field(
+        default="",
+        validate_default=False,
+        title="Select country",
+        description="Country of the Stripe account, such as `CZ`; wallets (Apple Pay, Google Pay)"
+        " need it.",
+    )
+    publishable_key: Annotated[str, AfterValidator(check_publishable_key)] = Field(
+        default="",
+        validate_default=False,
+        title="Public Key",
+        description="Stripe's publishable key (`pk_live_…` or `pk_test_…`), of the same account and"
+        " mode as the secret key. It is not a secret.",
+    )
+    secret_key_file: Annotated[str, Field(min_length=1)] = Field(
+        default="",
+        validate_default=False,
+        title="Secret Key",
+        description="File that holds Stripe's secret or restricted key (`sk_…` or `rk_…`) and"
+        " nothing else. A name without a slash is looked for among the credentials that systemd"
+        " passes first; other relative paths begin at the folder of config.yaml.",
+    )
+    webhook_secret_file: FileNames = Field(
+        default=(),
+        title="Webhook Signing Secret",
+        description="File, or list of files, with the signing secret of the webhook (`whsec_…`)."
+        " Several are accepted at once, so that a secret can be rotated without losing an event."
+        " Without one webhooks are refused and events are only polled.",
+    )
+
+
+ACCOUNT_KEYS = ("publishable_key", "secret_key_file", "webhook_secret_file")
+"""The keys of a partner section that make its Stripe account; they are inherited together."""
+
+BUSINESS_KEYS = tuple(BusinessSettings.model_fields)
+"""The names of the business settings."""

@@ -1,0 +1,78 @@
+"""Checks what needs more than one key: combinations that cannot work, and those to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from splynx_stripe.config.document import DEFAULT_PARTNER, ConfigDocument
+from splynx_stripe.config.findings import Findings
+from splynx_stripe.config.settings import Resolution
+from splynx_stripe.config.vocabulary import is_loopback
+
+_CURRENCIES_OF_BANK_TYPES: Mapping[str, frozenset[str]] = {
+    "ach": frozenset({"USD"}),
+    "becs": frozenset({"AUD"}),
+    "pad": frozenset({"CAD", "USD"}),
+}
+"""What Stripe takes from bank accounts (`reference/stripe-api.md`, bank debits)."""
+
+
+def check_combinations(document: ConfigDocument, findings: Findings) -> None:
+    """Tells everything that a single key cannot know."""
+    _check_listen(document, findings)
+    _check_splynx(document, findings)
+    _check_database(document, findings)
+    _check_bank_type(DEFAULT_PARTNER, document, findings)
+    for name, section in document.partners.items():
+        # A partner that only inherits would repeat what is told of the Default partner.
+        if name != DEFAULT_PARTNER and section.model_fields_set & {"payment_types", "currency"}:
+            _check_bank_type(name, document, findings)
+
+
+def _check_listen(document: ConfigDocument, findings: Findings) -> None:
+    listen = document.listen
+    if listen.unix and listen.model_fields_set & {"host", "port"}:
+        findings.problem(
+            ("listen", "unix"),
+            "there is a host or port beside the Unix socket.",
+            "Keep either `unix` or `host` and `port`.",
+        )
+    elif not listen.unix and not is_loopback(listen.host):
+        findings.warning(
+            ("listen", "host"),
+            "the daemon listens beyond this machine, without TLS.",
+            "Listen on 127.0.0.1 and let nginx answer the network.",
+        )
+
+
+def _check_splynx(document: ConfigDocument, findings: Findings) -> None:
+    if document.splynx.url and not findings.is_written(("splynx", "timezone")):
+        findings.warning(
+            ("splynx", "timezone"),
+            "not set, so days are those of UTC: payments near midnight get another day.",
+            "Set it to the time zone of Splynx, such as Europe/Prague.",
+        )
+
+
+def _check_database(document: ConfigDocument, findings: Findings) -> None:
+    url = document.database.url
+    if not url.startswith("sqlite") and urlsplit(url).password:
+        findings.warning(
+            ("database", "url"),
+            "the password of the database is readable here.",
+            "Use peer authentication or a password file (PGPASSFILE).",
+        )
+
+
+def _check_bank_type(section: str, document: ConfigDocument, findings: Findings) -> None:
+    resolution = Resolution(document, findings.places, section)
+    currency = str(resolution.value("currency"))
+    for bank in resolution.business().payment_types:
+        taken = _CURRENCIES_OF_BANK_TYPES.get(bank)
+        if currency and taken and currency not in taken:
+            findings.problem(
+                ("partners", section, "payment_types"),
+                f"{bank} cannot take {currency}.",
+                f"It takes {' or '.join(sorted(taken))}; remove {bank} for this partner.",
+            )

@@ -1,0 +1,236 @@
+"""The shape of config.yaml: its sections, their keys, types, units, defaults and explanations.
+
+The business settings have their own module. Whatever needs more than one key, or a look at a file,
+is checked in `loading.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from inspect import isclass
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, JsonValue
+
+from splynx_stripe.config.business import BusinessSettings, PartnerSection, Section
+from splynx_stripe.config.vocabulary import (
+    check_database_url,
+    check_https_url,
+    check_timezone,
+)
+
+DEFAULT_PARTNER = "default"
+PARTNER_KEY = r"^(default|[1-9][0-9]{0,8})$"
+"""Splynx numbers its partners from 1."""
+
+Url = Annotated[str, AfterValidator(check_https_url)]
+Seconds = Annotated[float, Field(gt=0, le=30 * 24 * 3600)]
+Rate = Annotated[float, Field(gt=0, le=10_000)]
+
+
+def _without_last_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+def _with_last_slash(url: str) -> str:
+    return url.rstrip("/") + "/"
+
+
+BaseUrl = Annotated[Url, AfterValidator(_without_last_slash)]
+
+
+class ListenSection(Section):
+    """Where the daemon answers nginx. A socket passed by systemd wins."""
+
+    host: Annotated[str, Field(min_length=1)] = Field(
+        default="127.0.0.1",
+        description="Address to listen on. nginx is in front of it, so it stays on this machine.",
+    )
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=8085, description="Port to listen on; 0 takes any free one."
+    )
+    unix: Annotated[str, Field(pattern="^/")] = Field(
+        default="",
+        validate_default=False,
+        description="Path of a Unix socket to listen on instead of host and port.",
+    )
+
+
+class SplynxSection(Section):
+    """The Splynx server that we work for."""
+
+    url: Annotated[Url, AfterValidator(_with_last_slash)] = Field(
+        default="",
+        validate_default=False,
+        title="Splynx URL",
+        description="Primary address of Splynx, as its users open it.",
+    )
+    api_key: Annotated[str, Field(min_length=1)] = Field(
+        default="",
+        validate_default=False,
+        title="API key",
+        description="Key of the API key pair made in Splynx: Administration, API keys.",
+    )
+    api_secret_file: Annotated[str, Field(min_length=1)] = Field(
+        default="",
+        validate_default=False,
+        title="API secret",
+        description="File with the secret of the API key pair; found like `secret_key_file`.",
+    )
+    session_cookie: Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")] = Field(
+        default="PHPSESSID",
+        description="Name of the cookie of Splynx's sessions; it tells us who looks at a page.",
+    )
+    timezone: Annotated[str, AfterValidator(check_timezone)] = Field(
+        default="UTC",
+        description="Time zone of Splynx, such as `Europe/Prague`: it decides the day on which a"
+        " payment is booked.",
+    )
+    timeout_s: Seconds = Field(
+        default=30, description="Seconds to wait for an answer of Splynx's API."
+    )
+    max_parallel: Annotated[int, Field(ge=1, le=50)] = Field(
+        default=5, description="Calls to Splynx's API at the same time."
+    )
+    authentication: Literal["token", "signature"] = Field(
+        default="signature",
+        description="How API calls are authenticated: `signature` signs each one, `token` logs in"
+        " and renews.",
+    )
+
+
+class DatabaseSection(Section):
+    """Where the daemon remembers."""
+
+    url: Annotated[str, AfterValidator(check_database_url)] = Field(
+        default="sqlite:////var/lib/splynx-stripe/splynx-stripe.db",
+        repr=False,
+        description="SQLite file (four slashes and a path), or"
+        " `postgresql://user@host/name` to let several daemons share the work. Keep a password"
+        " of PostgreSQL out of it: use peer authentication or a password file (PGPASSFILE).",
+    )
+
+
+class RequestRates(Section):
+    """How fast we may call Stripe, per account and mode."""
+
+    per_endpoint: Rate = Field(default=25, description="Requests per second to one endpoint.")
+    total: Rate = Field(default=100, description="Requests per second in all, live mode.")
+    sandbox_total: Rate = Field(default=25, description="Requests per second in all, test mode.")
+
+
+class StripeSection(Section):
+    """How to reach Stripe."""
+
+    api_base: BaseUrl = Field(
+        default="https://api.stripe.com", description="Address of Stripe's API."
+    )
+    connect_base: BaseUrl = Field(
+        default="https://connect.stripe.com", description="Address of Stripe's OAuth pages."
+    )
+    js_url: Url = Field(
+        default="https://js.stripe.com/v3/", description="Address of Stripe.js for our pages."
+    )
+    webhook_tolerance_s: Annotated[int, Field(ge=1, le=3600)] = Field(
+        default=300,
+        description="Seconds by which the time in a webhook's signature may differ from ours.",
+    )
+    requests_per_second: RequestRates = Field(
+        default=RequestRates(), description="Stripe's limits, see Stripe's page on rate limits."
+    )
+
+
+class TimingSection(Section):
+    """How long the daemon waits before it looks again."""
+
+    polling_interval_s: Seconds = Field(
+        default=60, description="Seconds between two looks at Stripe's list of events."
+    )
+    look_after_first_s: Seconds = Field(
+        default=30, description="Seconds until the first look at a payment that has no outcome yet."
+    )
+    look_every_s: Seconds = Field(
+        default=300, description="Seconds between further looks at such a payment."
+    )
+    abandoned_after_s: Seconds = Field(
+        default=3600,
+        description="Seconds after which a payment that nobody confirmed is canceled at Stripe.",
+    )
+    key_protects_for_h: Annotated[float, Field(gt=0, le=23)] = Field(
+        default=23,
+        description="Hours for which a request of unknown outcome is repeated with its idempotency"
+        " key. Stripe forgets keys after 24 hours, so 23 is the most.",
+    )
+    booking_deadline_s: Seconds = Field(
+        default=900,
+        description="Seconds within which a payment must be booked in Splynx before a person is"
+        " told.",
+    )
+    verify_booking_after_s: Seconds = Field(
+        default=90,
+        description="Seconds until we look in Splynx whether a booking without an answer arrived.",
+    )
+
+
+class LoggingSection(Section):
+    """What is written to the journal."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least important messages that are written."
+    )
+
+
+class ConfigDocument(Section):
+    """The whole of config.yaml."""
+
+    listen: ListenSection = ListenSection()
+    public_url: BaseUrl = Field(
+        default="",
+        validate_default=False,
+        title="Public address",
+        description="Address of our pages as browsers and Stripe reach them, such as"
+        " `https://isp.example.net/stripe`. https, except on loopback.",
+    )
+    splynx: SplynxSection = SplynxSection()
+    database: DatabaseSection = DatabaseSection()
+    stripe: StripeSection = StripeSection()
+    settings: BusinessSettings = Field(
+        default=BusinessSettings(),
+        description="Business settings of all partners. What stands here or under `partners` cannot"
+        " be changed on the settings page.",
+    )
+    partners: Mapping[str, PartnerSection] = Field(
+        default={},
+        description="`default` and Splynx's partner ids. What a partner does not say is taken from"
+        " `default`, then from `settings`.",
+    )
+    timing: TimingSection = TimingSection()
+    logging: LoggingSection = LoggingSection()
+
+
+def all_sections() -> dict[tuple[str, ...], type[Section]]:
+    """Gives every section by its path, in the order of the file; the partners by `default`."""
+    sections = dict(_sections_from((), ConfigDocument))
+    sections["partners", DEFAULT_PARTNER] = PartnerSection
+    return sections
+
+
+def _sections_from(
+    path: tuple[str, ...], section: type[Section]
+) -> Iterator[tuple[tuple[str, ...], type[Section]]]:
+    yield path, section
+    for name, field in section.model_fields.items():
+        if isclass(field.annotation) and issubclass(field.annotation, Section):
+            yield from _sections_from((*path, name), field.annotation)
+
+
+def json_schema() -> dict[str, JsonValue]:
+    """Gives the JSON Schema of config.yaml, for editors that check while one types."""
+    schema: dict[str, JsonValue] = ConfigDocument.model_json_schema()
+    properties = schema["properties"]
+    if isinstance(properties, dict):
+        partners = properties["partners"]
+        if isinstance(partners, dict):
+            partners["patternProperties"] = {PARTNER_KEY: partners["additionalProperties"]}
+            partners["additionalProperties"] = False
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,0 +1,92 @@
+"""Finds and reads the files that secrets are kept in; no error of it repeats what is inside."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from splynx_stripe.kit.secret import Secret
+
+_MAX_SECRET_BYTES = 4096
+"""Stripe's keys have about 110 characters; a longer file is not one."""
+
+_OTHERS = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
+"""Bits that a secret file must not have. Its group may read: root:splynx-stripe 0640 is usual."""
+
+
+class SecretFileError(Exception):
+    """A secret cannot be had. `fix` says what to do; nothing of the content is in either text."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFiles:
+    """Where secrets are looked for: systemd's credentials, then the folder of config.yaml."""
+
+    folder: Path
+    credentials_dir: Path | None
+
+    def find(self, name: str) -> Path:
+        """Gives the path of a secret, whether or not there is a file."""
+        if self.credentials_dir is not None and "/" not in name:
+            credential = self.credentials_dir / name
+            if os.path.lexists(credential):  # false, not an error, when we may not look
+                return credential
+        return self.folder / name
+
+    def read(self, name: str) -> Secret:
+        """Reads a secret without the line end that editors add.
+
+        Raises:
+            SecretFileError: missing, unreadable, empty, too long or more than one line.
+        """
+        path = self.find(name)
+        try:
+            with path.open("rb") as file:
+                content = file.read(_MAX_SECRET_BYTES + 1)
+        except FileNotFoundError as error:
+            raise SecretFileError(self._missing(name, path), _how_to_make(path)) from error
+        except OSError as error:
+            raise SecretFileError(
+                f"the secret file {path} cannot be read: {error.strerror}.",
+                "Let the user that the daemon runs as (splynx-stripe) read it:"
+                f" `chown root:splynx-stripe {path}; chmod 0640 {path}`.",
+            ) from error
+        return Secret(_one_line(path, content))
+
+    def is_open_to_others(self, name: str) -> bool:
+        """Says whether users other than the owner and the group could read or change it."""
+        try:
+            return bool(self.find(name).stat().st_mode & _OTHERS)
+        except OSError:
+            return False
+
+    def _missing(self, name: str, path: Path) -> str:
+        if self.credentials_dir is not None and "/" not in name:
+            return f"systemd passes no credential {name!r}, and there is no file {path}."
+        return f"there is no file {path}."
+
+
+def _one_line(path: Path, content: bytes) -> str:
+    if len(content) > _MAX_SECRET_BYTES:
+        raise SecretFileError(f"the secret file {path} is too long.", _how_to_make(path))
+    try:
+        text = content.decode("ascii").strip()
+    except UnicodeDecodeError as error:
+        raise SecretFileError(
+            f"the secret file {path} is not plain text.", _how_to_make(path)
+        ) from error
+    if not text:
+        raise SecretFileError(f"the secret file {path} is empty.", _how_to_make(path))
+    if any(letter.isspace() for letter in text):
+        raise SecretFileError(f"the secret file {path} has spaces or lines.", _how_to_make(path))
+    return text
+
+
+def _how_to_make(path: Path) -> str:
+    return f"Put the secret and nothing else into it: `install -m 0640 -g splynx-stripe SECRET {path}`."

@@ -1,0 +1,81 @@
+"""The story of one debt in plain words, from its audit entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from splynx_stripe.domain.attempt import Attempt
+from splynx_stripe.domain.audit import AuditEntry
+from splynx_stripe.domain.case import Case
+from splynx_stripe.domain.collection import Collection, CollectionState
+
+_SENTENCES: Mapping[str, str] = {
+    "collection.open": "Somebody began to pay ({route}).",
+    "collection.settled": "The debt is settled; no other way can collect it now.",
+    "collection.booked": "The debt is paid and booked.",
+    "collection.closed": "The effort ended without money; the debt can be paid again.",
+    "collection.late": "Money arrived although the effort had been closed.",
+    "attempt.prepared": "A charge of {amount} on Stripe account {account} was written down.",
+    "attempt.unknown": "Stripe's answer was lost; it is not known yet whether it has the payment.",
+    "attempt.awaiting_customer": "Stripe waits for the customer's payment details ({payment_intent}).{why}",
+    "attempt.requires_action": "The customer's bank asks for a confirmation (3-D Secure).",
+    "attempt.processing": "The bank is working on it; the money is not certain yet.",
+    "attempt.canceling": "The payment is being withdrawn at Stripe.",
+    "attempt.canceled": "Stripe confirmed that it will take no money with {payment_intent}.",
+    "attempt.succeeded": "Stripe took {amount} ({payment_intent}).",
+    "attempt.refused": "Stripe refused to start the payment.{why} No money was taken.",
+    "attempt.absent": "Stripe has no such payment: it was proven that no money was taken.",
+    "attempt.orphaned": "A payment that was thought absent turned up at Stripe and is being withdrawn.",
+    "payment.booked": "Splynx payment {splynx_payment} of {amount} was booked.",
+    "statement.recorded": 'It was entered into the payment statement "{statement}".',
+}
+
+_NOW: Mapping[CollectionState, str] = {
+    CollectionState.OPEN: "open: it can be paid, and no money has arrived",
+    CollectionState.SETTLED: "the money has arrived at Stripe and is being booked in Splynx",
+    CollectionState.BOOKED: "paid and booked",
+    CollectionState.CLOSED: "ended without money",
+    CollectionState.LATE: "the money arrived late and is being booked in Splynx",
+}
+
+
+class _Facts(dict[str, str]):
+    """Facts in which a missing one is an ellipsis and not a crash."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def sentence_of(entry: AuditEntry) -> str:
+    """Says in plain words what an entry means; an unknown event is shown as it is."""
+    facts = _Facts(entry.facts)
+    code = entry.facts.get("decline_code") or entry.facts.get("code", "")
+    facts["why"] = f" The last try failed: {code.replace('_', ' ')}." if code else ""
+    template = _SENTENCES.get(entry.event)
+    if template is None:
+        return " ".join([entry.event, *(f"{k}={v}" for k, v in entry.facts.items())])
+    return template.format_map(facts)
+
+
+def tell(
+    collection: Collection,
+    attempts: Sequence[Attempt],
+    entries: Sequence[AuditEntry],
+    cases: Sequence[Case],
+) -> str:
+    """Tells the story of one collection: what, how it stands, what happened, what needs a person.
+
+    Times are UTC.
+    """
+    payable = collection.payable
+    amount = f", {attempts[-1].amount}" if attempts else ""
+    lines = [
+        f"{payable.kind.capitalize()} {payable.document_number}{amount}",
+        f"Customer {payable.customer_id}, partner {payable.partner_id}.",
+        f"Now: {_NOW[collection.state]}.  [{collection.id}]",
+        "",
+        *(f"  {entry.at:%Y-%m-%d %H:%M:%S}Z  {sentence_of(entry)}" for entry in entries),
+    ]
+    for case in cases:
+        lines += ["", f"Needs a person ({case.kind}): {case.summary}"]
+    return "\n".join(lines)
