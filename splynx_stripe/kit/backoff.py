@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import Protocol
 
 
@@ -12,6 +13,11 @@ class Dice(Protocol):
     def random(self) -> float:
         """Gives a number from 0 up to, but not including, 1."""
         ...
+
+
+def system_dice() -> Dice:
+    """Gives dice that nobody can foresee."""
+    return SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,9 @@ class Supervisor:
 
     def keep(
         self, name: str, work: Callable[[], Coroutine[Any, Any, None]], *, pause_s: float = 5.0
-    ) -> asyncio.Task[None]:
+    ) -> None:
         """Starts an endless loop and starts it anew, after a pause, whenever it fails."""
-        return self.start(name, self._kept(name, work, pause_s))
+        _ = self.start(name, self._kept(name, work, pause_s))
 
     async def _kept(
         self, name: str, work: Callable[[], Coroutine[Any, Any, None]], pause_s: float

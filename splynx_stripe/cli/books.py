@@ -1,0 +1,116 @@
+"""The commands that read our own books: `payments show`, `events`, `cases`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from splynx_stripe.cli.config_commands import settings_or_exit
+from splynx_stripe.cli.options import config_option
+from splynx_stripe.domain.timeline import tell
+from splynx_stripe.kit.clock import SystemClock
+from splynx_stripe.kit.ids import RandomIds
+from splynx_stripe.store.errors import (
+    NewerSchemaError,
+    OlderSchemaError,
+    StoreUnavailableError,
+)
+from splynx_stripe.store.store import open_store
+from splynx_stripe.store.unit import SqlUnit
+
+T = TypeVar("T")
+
+limit_option = click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="How many."
+)
+
+
+@click.group("payments")
+def payments_group() -> None:
+    """Answer questions about payments."""
+
+
+@payments_group.command("show")
+@config_option
+@click.argument("reference")
+def show(config_path: Path, reference: str) -> None:
+    """Tell the whole story of a debt in plain words.
+
+    REFERENCE is an invoice or proforma number, a PaymentIntent (pi_…), a collection (col_…) or
+    an attempt (att_…).
+    """
+    stories = _read(config_path, lambda unit: _stories(unit, reference))
+    if not stories:
+        click.echo(
+            f"Nothing is known about {reference}: nobody has tried to pay it here.", err=True
+        )
+        sys.exit(1)
+    click.echo("\n\n".join(stories))
+
+
+def _stories(unit: SqlUnit, reference: str) -> list[str]:
+    open_cases = unit.cases(only_open=True, limit=1000)
+    return [
+        tell(
+            collection,
+            unit.attempts_of(collection.id),
+            unit.audit_of(collection.id),
+            [case for case in open_cases if case.collection_id == collection.id],
+        )
+        for collection in unit.find_collections(reference)
+    ]
+
+
+@click.command("events")
+@config_option
+@limit_option
+def events(config_path: Path, limit: int) -> None:
+    """Show what happened last, newest first."""
+    for entry in _read(config_path, lambda unit: unit.recent_audit(limit=limit)):
+        facts = " ".join(f"{name}={value}" for name, value in entry.facts.items())
+        click.echo(
+            f"{entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.event:<28} {entry.actor:<14}"
+            f" {entry.collection_id} {facts}"
+        )
+
+
+@click.command("cases")
+@config_option
+@limit_option
+@click.option("--all", "show_all", is_flag=True, help="Closed cases too.")
+def cases(*, config_path: Path, limit: int, show_all: bool) -> None:
+    """Show what needs a person, the oldest first; exit code 1 when something does."""
+    found = _read(config_path, lambda unit: unit.cases(only_open=not show_all, limit=limit))
+    for case in found:
+        state = (
+            f"closed {case.closed_at:%Y-%m-%d %H:%M}Z: {case.note}" if case.closed_at else "open"
+        )
+        click.echo(f"#{case.id} {case.kind} ({state}) since {case.opened_at:%Y-%m-%d %H:%M}Z")
+        click.echo(f"   {case.summary}")
+    still_open = sum(case.closed_at is None for case in found)
+    if not still_open:
+        click.echo("No case is open: Stripe and Splynx agree as far as we know.")
+    sys.exit(1 if still_open else 0)
+
+
+def _read(config_path: Path, work: Callable[[SqlUnit], T]) -> T:
+    """Reads from the daemon's database; the daemon may be running meanwhile."""
+    url = settings_or_exit(config_path).database.url
+
+    async def run() -> T:
+        store = open_store(url, clock=SystemClock(), ids=RandomIds())
+        try:
+            return await store.read(work)
+        finally:
+            await store.close()
+
+    try:
+        return asyncio.run(run())
+    except (NewerSchemaError, OlderSchemaError, StoreUnavailableError) as error:
+        click.echo(f"The database cannot be read: {error} Nothing was changed.", err=True)
+        sys.exit(3)

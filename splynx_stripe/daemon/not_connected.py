@@ -1,0 +1,44 @@
+"""What stands in for the flows until the settings are complete: it refuses, and says what is missing."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from splynx_stripe.config import Settings
+from splynx_stripe.domain.collection import Route
+from splynx_stripe.domain.errors import RetryableError
+from splynx_stripe.domain.inbox import InboxSource
+from splynx_stripe.domain.payable import Payable
+from splynx_stripe.domain.splynx import Viewer
+from splynx_stripe.domain.stripe import StripeAccount, StripeEvent
+from splynx_stripe.flows.pay import DocumentQuery, PaymentStart, PaymentView
+
+
+class NotConnected:
+    """Stands in for payments, inbox and viewers until the settings are complete."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._sentence = f"Not connected yet: {settings.missing[0]}"
+
+    def _refuse(self) -> NoReturn:
+        raise RetryableError(self._sentence)
+
+    async def view_for_customer(self, query: DocumentQuery, customer_id: int) -> PaymentView:
+        self._refuse()
+
+    async def view_for_link(self, query: DocumentQuery) -> PaymentView:
+        self._refuse()
+
+    async def start(self, payable: Payable, route: Route, actor: str) -> PaymentStart:
+        self._refuse()
+
+    async def outcome(self, payable: Payable, actor: str) -> PaymentView:
+        self._refuse()
+
+    async def receive(
+        self, event: StripeEvent, account: StripeAccount, source: InboxSource
+    ) -> bool:
+        self._refuse()
+
+    async def viewer_of_session(self, session_id: str) -> Viewer | None:
+        self._refuse()

@@ -1,0 +1,127 @@
+"""The process: sockets, signals, systemd, and the house that is in force.
+
+On SIGHUP a new house is built beside the old one and listens on the same sockets before the old
+one finishes its work, so a reload loses no request. The store and the sockets outlive the houses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+
+from splynx_stripe import __version__
+from splynx_stripe.config import ConfigError, Settings
+from splynx_stripe.daemon.house import Foundation, House
+from splynx_stripe.daemon.listener import ask_ourselves, bind, name_of
+from splynx_stripe.kit import systemd
+from splynx_stripe.kit.clock import SystemClock
+from splynx_stripe.kit.ids import RandomIds
+from splynx_stripe.kit.tasks import Supervisor
+from splynx_stripe.store.migrate import migrate
+from splynx_stripe.store.store import SqlStore, open_store
+
+log = logging.getLogger(__name__)
+
+
+class Daemon:
+    """The process: sockets, signals, systemd, and the house that is in force."""
+
+    def __init__(self, settings: Settings, load_again: Callable[[], Settings]) -> None:
+        self._settings = settings
+        self._load_again = load_again
+        self._clock = SystemClock()
+        self._ids = RandomIds()
+        self._stopping = asyncio.Event()
+        self._reloading = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Runs until SIGTERM or SIGINT. Ready is said only after we have answered ourselves."""
+        migrate(self._settings.database.url, clock=self._clock)
+        store = open_store(self._settings.database.url, clock=self._clock, ids=self._ids)
+        async with Supervisor() as tasks:
+            try:
+                await self._run_with(store, tasks)
+            finally:
+                await store.close()
+        log.info("daemon.stopped")
+
+    async def _run_with(self, store: SqlStore, tasks: Supervisor) -> None:
+        installation = await store.read(lambda unit: unit.installation())
+        self._foundation = Foundation(store, installation, self._clock, self._ids)
+        self._sockets = systemd.inherited_sockets() or [bind(self._settings)]
+        self._house = House(self._settings, self._foundation)
+        await self._house.start(self._sockets)
+        await ask_ourselves(self._sockets[0], self._settings)
+        self._listen_to_signals(tasks)
+        self._tell_ready()
+        watchdog_s = systemd.watchdog_interval_s()
+        if watchdog_s is not None:
+            tasks.keep("watchdog", lambda: self._watchdog(store.ping, watchdog_s / 2))
+        await self._stopping.wait()
+        systemd.notify("STOPPING=1")
+        await self._house.stop()
+        for listening in self._sockets:
+            listening.close()
+
+    def _listen_to_signals(self, tasks: Supervisor) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: tasks.start("reload", self._reload()))
+
+    async def _reload(self) -> None:
+        async with self._reloading:
+            systemd.notify("RELOADING=1", f"MONOTONIC_USEC={round(self._clock.monotonic() * 1e6)}")
+            try:
+                settings = self._load_again()
+            except ConfigError as error:
+                for problem in error.problems:
+                    log.error("reload.refused", extra={"problem": str(problem)})  # noqa: TRY400 - an answer, not a crash
+            else:
+                await self._move_to(settings)
+            self._tell_ready()
+
+    async def _move_to(self, settings: Settings) -> None:
+        _tell_what_needs_a_restart(self._settings, settings)
+        house = House(settings, self._foundation)
+        try:
+            await house.start(self._sockets)
+        except BaseException:
+            await house.stop()
+            raise
+        old, self._house, self._settings = self._house, house, settings
+        await old.stop()
+        log.info("daemon.reloaded")
+
+    def _tell_ready(self) -> None:
+        status = (
+            "serving"
+            if self._settings.connected
+            else "not connected: run splynx-stripe config check"
+        )
+        systemd.notify("READY=1", f"STATUS={status}")
+        log.info(
+            "daemon.ready",
+            extra={"version": __version__, "status": status, "listen": name_of(self._sockets[0])},
+        )
+        for sentence in self._settings.missing:
+            log.warning("daemon.not_connected", extra={"missing": sentence})
+
+    async def _watchdog(self, ping: Callable[[], Awaitable[None]], every_s: float) -> None:
+        """Gives a sign of life while the loop turns and the database's writer answers."""
+        while True:
+            async with asyncio.timeout(every_s * 2):
+                await ping()
+            systemd.notify("WATCHDOG=1")
+            await self._clock.sleep(every_s)
+
+
+def _tell_what_needs_a_restart(old: Settings, new: Settings) -> None:
+    for name, changed in (
+        ("listen", old.listen != new.listen),
+        ("database", old.database != new.database),
+    ):
+        if changed:
+            log.warning("reload.needs_restart", extra={"section": name})

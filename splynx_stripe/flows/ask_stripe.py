@@ -1,0 +1,137 @@
+"""Asks Stripe about an attempt and writes down what it says, whatever it says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from splynx_stripe.domain.attempt import Attempt, AttemptState, News, NewsKind
+from splynx_stripe.domain.case import Case, CaseKind
+from splynx_stripe.domain.errors import (
+    BrokenInvariantError,
+    NotPermittedError,
+    OutcomeUnknownError,
+    RejectedError,
+    StaleWriteError,
+)
+from splynx_stripe.domain.metadata import ATTEMPT
+from splynx_stripe.domain.stripe import Observed, PaymentFailure, PaymentIntent
+from splynx_stripe.flows.ports import Unit
+from splynx_stripe.flows.rooms import Rooms
+from splynx_stripe.flows.transition import Occasion, apply_news
+
+_CLOCK_MARGIN = timedelta(minutes=10)
+"""How far Stripe's clock may be from ours when a PaymentIntent is looked for by time."""
+
+
+class StripeAsker:
+    """One question about one attempt at a time, by the way that its state allows.
+
+    - PREPARED or UNKNOWN, key still protected: the same request with the same key.
+    - PREPARED or UNKNOWN, key too old: the list of the customer's PaymentIntents of that time.
+    - known to Stripe: the PaymentIntent itself.
+    """
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    async def ask(self, attempt: Attempt, actor: str) -> tuple[Attempt, PaymentIntent | None]:
+        """Asks and records. Gives the attempt afterwards and what Stripe showed, if anything.
+
+        Raises:
+            RejectedError: Stripe refused to create it; recorded as REFUSED, no money moved.
+            RetryableError: Stripe could not be asked; nothing changed.
+            OutcomeUnknownError: recorded as UNKNOWN; it will be asked again.
+            BrokenInvariantError: recorded as a case; this attempt is not touched any more.
+        """
+        if attempt.intent_id:
+            observed = await self._rooms.stripe.retrieve_payment_intent(
+                attempt.account, attempt.intent_id
+            )
+        elif self._key_protects(attempt):
+            observed = await self._create(attempt, actor)
+        else:
+            found = await self._search(attempt)
+            if found is None:
+                return await self.tell(attempt.id, News(NewsKind.PROVEN_ABSENT), actor), None
+            observed = found
+        news = News.observed(observed.intent, observed.as_of)
+        return await self.tell(attempt.id, news, actor), observed.intent
+
+    async def cancel(self, attempt: Attempt, actor: str) -> Attempt:
+        """Cancels the PaymentIntent of an attempt, or learns what became of it instead."""
+        observed = await self._rooms.stripe.cancel_payment_intent(
+            attempt.account, attempt.intent_id
+        )
+        return await self.tell(attempt.id, News.observed(observed.intent, observed.as_of), actor)
+
+    async def tell(self, attempt_id: str, news: News, actor: str) -> Attempt:
+        """Records news in one commit and wakes the pump for the effects."""
+        occasion = Occasion(self._rooms.clock.now(), actor, self._rooms.timing)
+
+        def work(unit: Unit) -> Attempt:
+            return apply_news(unit, attempt_id, news, occasion)
+
+        try:
+            after = await self._rooms.store.run(work)
+        except StaleWriteError:  # another daemon wrote between our read and our write
+            after = await self._rooms.store.run(work)
+        self._rooms.wake()
+        return after
+
+    def _key_protects(self, attempt: Attempt) -> bool:
+        age = self._rooms.clock.now() - attempt.prepared_at
+        return age < self._rooms.timing.key_protects_for
+
+    async def _create(self, attempt: Attempt, actor: str) -> Observed:
+        try:
+            return await self._rooms.stripe.create_payment_intent(
+                attempt.account, attempt.order, idempotency_key=attempt.idempotency_key
+            )
+        except NotPermittedError:
+            # The key may have been revoked after an earlier request with it went through, so
+            # this says nothing about whether the PaymentIntent exists.
+            raise
+        except RejectedError as error:
+            reason = PaymentFailure(code=error.code, decline_code="", message=str(error))
+            await self.tell(attempt.id, News(NewsKind.REFUSED, reason=reason), actor)
+            raise
+        except OutcomeUnknownError:
+            await self.tell(attempt.id, News(NewsKind.OUTCOME_UNKNOWN), actor)
+            raise
+        except BrokenInvariantError as error:
+            await self._freeze(attempt, str(error))
+            raise
+
+    async def _search(self, attempt: Attempt) -> Observed | None:
+        """Looks for it among the customer's PaymentIntents. Absence in a full list is a proof."""
+        if attempt.state is AttemptState.PREPARED:
+            await self.tell(attempt.id, News(NewsKind.OUTCOME_UNKNOWN), "daemon")
+        found = await self._rooms.stripe.find_payment_intents(
+            attempt.account,
+            customer=attempt.stripe_customer_id,
+            created_from=attempt.prepared_at - _CLOCK_MARGIN,
+            created_to=attempt.prepared_at + self._rooms.timing.key_protects_for + _CLOCK_MARGIN,
+        )
+        ours = [seen for seen in found if seen.intent.metadata.get(ATTEMPT) == attempt.id]
+        if len(ours) > 1:
+            text = f"Stripe has {len(ours)} PaymentIntents for attempt {attempt.id}."
+            await self._freeze(attempt, text)
+            raise BrokenInvariantError(text)
+        return ours[0] if ours else None
+
+    async def _freeze(self, attempt: Attempt, reason: str) -> None:
+        """Stops touching an attempt that contradicts itself, and says so to the office."""
+        now = self._rooms.clock.now()
+        case = Case(
+            kind=CaseKind.REQUEST_CONFLICT,
+            subject=attempt.id,
+            collection_id=attempt.collection_id,
+            opened_at=now,
+            summary=f"{reason} Nothing more is done about this payment until somebody has looked at"
+            f" it in the Stripe dashboard (search for {attempt.id}).",
+        )
+
+        def work(unit: Unit) -> None:
+            unit.open_case(case)
+
+        await self._rooms.store.run(work)

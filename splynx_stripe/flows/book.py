@@ -1,0 +1,223 @@
+"""Books money that Stripe has taken: exactly one Splynx payment per succeeded attempt.
+
+Splynx has no idempotency (`reference/splynx-api.md` 3.6), so the order of steps carries the
+promise. Each run starts by searching for the marker; the moment before the POST is committed, so
+that a run that follows a crash or a lost answer knows that a payment may still be on its way into
+Splynx and waits before it believes in its absence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from splynx_stripe.domain.attempt import Attempt
+from splynx_stripe.domain.audit import AuditEntry
+from splynx_stripe.domain.booking import BookingPlan, must_be_marked_paid, plan_booking
+from splynx_stripe.domain.case import Case, CaseKind
+from splynx_stripe.domain.collection import Collection, CollectionNews
+from splynx_stripe.domain.effect import Effect, EffectKind, StoredEffect
+from splynx_stripe.domain.errors import RetryableError
+from splynx_stripe.domain.payable import Payable
+from splynx_stripe.domain.splynx import DocumentStatus, NewSplynxPayment, SplynxPayment
+from splynx_stripe.domain.terms import Terms
+from splynx_stripe.flows.ports import Unit
+from splynx_stripe.flows.rooms import Rooms
+from splynx_stripe.flows.transition import (
+    Occasion,
+    debt_of,
+    end_effect,
+    move_collection,
+)
+
+_ACTOR = "daemon"
+
+
+class BookPayment:
+    """Carries out the effect `book_payment`."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    async def carry_out(self, effect: StoredEffect) -> None:
+        """Books the attempt's money, or finds that it is booked; afterwards the effect is done.
+
+        Safe to repeat after any interruption.
+
+        Raises:
+            RetryableError, OutcomeUnknownError: not finished; call again later.
+            RejectedError: Splynx refuses the payment; a person has to look.
+        """
+        attempt, collection = await self._rooms.store.read(
+            lambda unit: debt_of(unit, effect.attempt_id)
+        )
+        payment = await self._existing(attempt, collection)
+        if payment is None:
+            payment = await self._post(effect, attempt, collection)
+        await self._make_document_paid(attempt, collection, payment)
+        await self._finish(effect, attempt, payment)
+
+    async def _existing(self, attempt: Attempt, collection: Collection) -> SplynxPayment | None:
+        customer_id = collection.payable.customer_id
+        found = await self._rooms.splynx.find_payments(attempt.intent_id, customer_id)
+        if len(found) > 1:
+            ids = ", ".join(str(payment.id) for payment in found)
+            await self._open_case(
+                CaseKind.BOOKED_TWICE,
+                attempt,
+                f"Splynx has {len(found)} payments with receipt number {attempt.intent_id} ({ids})."
+                f" Payment {found[0].id} is taken as the booking; check the others and delete them.",
+            )
+        return found[0] if found else None
+
+    async def _post(
+        self, effect: StoredEffect, attempt: Attempt, collection: Collection
+    ) -> SplynxPayment:
+        self._wait_for_lost_post(effect)
+        payable = collection.payable
+        document = await self._rooms.splynx.document(
+            payable.kind.document_kind, payable.document_id
+        )
+        plan = plan_booking(payable, attempt.amount, document)
+        payment = await self._payment_for(attempt, payable, plan)
+        await self._mark_posting(effect, attempt, plan)
+        payment_id = await self._rooms.splynx.add_payment(payment)
+        return await self._read_back(attempt, payment, payment_id)
+
+    def _wait_for_lost_post(self, effect: StoredEffect) -> None:
+        """Refuses to believe that an earlier POST came to nothing before it had time to arrive."""
+        if effect.posting_at is None:
+            return
+        safe_at = effect.posting_at + self._rooms.timing.verify_booking_after
+        remaining_s = (safe_at - self._rooms.clock.now()).total_seconds()
+        if remaining_s > 0:
+            raise RetryableError(
+                "A payment may still be on its way into Splynx.", retry_after_s=remaining_s
+            )
+
+    async def _payment_for(
+        self, attempt: Attempt, payable: Payable, plan: BookingPlan
+    ) -> NewSplynxPayment:
+        method = await self._rooms.splynx.payment_method_id(
+            self._terms(payable).credit_card_payment_method
+        )
+        return NewSplynxPayment(
+            customer_id=payable.customer_id,
+            document_kind=payable.kind.document_kind if plan.pairs_document else None,
+            document_id=payable.document_id,
+            payment_method_id=method,
+            receipt_number=attempt.intent_id,
+            date=attempt.day_seen(self._rooms.timezone),
+            amount=attempt.amount.to_decimal(),
+            comment=f"Stripe: {payable.kind} {payable.document_number}",
+            field_1=attempt.charge_id,
+        )
+
+    async def _mark_posting(
+        self, effect: StoredEffect, attempt: Attempt, plan: BookingPlan
+    ) -> None:
+        now = self._rooms.clock.now()
+
+        def work(unit: Unit) -> None:
+            unit.save_effect(replace(effect, posting_at=now))
+            if plan.case is not None:
+                unit.open_case(
+                    Case(
+                        kind=plan.case,
+                        subject=attempt.id,
+                        summary=plan.summary,
+                        opened_at=now,
+                        collection_id=attempt.collection_id,
+                    )
+                )
+
+        await self._rooms.store.run(work)
+
+    async def _read_back(
+        self, attempt: Attempt, asked: NewSplynxPayment, payment_id: int
+    ) -> SplynxPayment:
+        payment = await self._rooms.splynx.payment(payment_id)
+        if payment is None:
+            raise RetryableError(f"Splynx does not show payment {payment_id} yet.")
+        same = (
+            payment.customer_id == asked.customer_id
+            and payment.amount == asked.amount
+            and payment.receipt_number == asked.receipt_number
+        )
+        if not same:
+            await self._open_case(
+                CaseKind.BOOKING_DIFFERS,
+                attempt,
+                f"Splynx booked payment {payment_id} differently than asked: {payment.amount} for customer"
+                f" {payment.customer_id} with receipt {payment.receipt_number!r} instead of {asked.amount}"
+                f" for customer {asked.customer_id}. Correct the payment in Splynx.",
+            )
+        return payment
+
+    async def _make_document_paid(
+        self, attempt: Attempt, collection: Collection, payment: SplynxPayment
+    ) -> None:
+        """Sets the document paid where Splynx has not done so by itself (reference 7, #5 and #6)."""
+        payable = collection.payable
+        kind = payable.kind.document_kind
+        if payable.document_id not in {payment.invoice_id, payment.request_id}:
+            return
+        document = await self._rooms.splynx.document(kind, payable.document_id)
+        if document is None or not must_be_marked_paid(attempt.amount, document):
+            return
+        await self._rooms.splynx.mark_document_paid(
+            kind, document.id, payment_id=payment.id, paid_on=attempt.day_seen(self._rooms.timezone)
+        )
+        document = await self._rooms.splynx.document(kind, payable.document_id)
+        if document is not None and document.status is not DocumentStatus.PAID:
+            await self._open_case(
+                CaseKind.BOOKING_DIFFERS,
+                attempt,
+                f"Payment {payment.id} is booked, but Splynx does not show {kind} {document.number} as paid"
+                " although it accepted the change. Set it to paid by hand.",
+            )
+
+    async def _finish(self, effect: StoredEffect, attempt: Attempt, payment: SplynxPayment) -> None:
+        occasion = Occasion(self._rooms.clock.now(), _ACTOR, self._rooms.timing)
+
+        def work(unit: Unit) -> None:
+            current, collection = debt_of(unit, attempt.id)
+            unit.save_attempt(replace(current, splynx_payment_id=payment.id))
+            move_collection(unit, collection, CollectionNews.PAYMENT_BOOKED, occasion)
+            unit.add_effect(
+                Effect(EffectKind.RECORD_STATEMENT, key=f"record:{attempt.id}"),
+                attempt_id=attempt.id,
+                now=occasion.now,
+                deadline_at=occasion.now + occasion.timing.booking_deadline,
+            )
+            unit.record(
+                AuditEntry(
+                    at=occasion.now,
+                    event="payment.booked",
+                    actor=_ACTOR,
+                    collection_id=collection.id,
+                    attempt_id=attempt.id,
+                    facts={"splynx_payment": str(payment.id), "amount": str(attempt.amount)},
+                )
+            )
+            end_effect(unit, effect, occasion)
+
+        await self._rooms.store.run(work)
+        self._rooms.wake()
+
+    async def _open_case(self, kind: CaseKind, attempt: Attempt, summary: str) -> None:
+        case = Case(
+            kind=kind,
+            subject=attempt.id,
+            summary=summary,
+            opened_at=self._rooms.clock.now(),
+            collection_id=attempt.collection_id,
+        )
+        await self._rooms.store.run(lambda unit: unit.open_case(case))
+
+    def _terms(self, payable: Payable) -> Terms:
+        terms = self._rooms.terms.terms(payable.partner_id)
+        if terms is None:
+            raise RetryableError(
+                f"Partner {payable.partner_id} has no complete settings any more; its money waits."
+            )
+        return terms

@@ -1,0 +1,99 @@
+"""The look at Splynx that comes before anything is shown or charged: still due, how much, whose?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from splynx_stripe.domain.errors import MoneyError
+from splynx_stripe.domain.money import Money
+from splynx_stripe.domain.payable import Payable, PayableKind
+from splynx_stripe.domain.splynx import Document, DocumentKind, DocumentStatus, SplynxCustomer
+from splynx_stripe.domain.terms import Terms
+from splynx_stripe.flows.ports import SplynxGateway, TermsSource
+
+
+class Verdict(StrEnum):
+    """What a look at a document found."""
+
+    PAYABLE = "payable"
+    PAID = "paid"
+    PENDING = "pending"
+    REMOVED = "removed"
+    NOT_FOUND = "not_found"
+    NOT_ALLOWED = "not_allowed"
+    NOT_CHARGEABLE = "not_chargeable"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The result. The fields after `verdict` are set as far as the look came."""
+
+    verdict: Verdict
+    document: Document | None = None
+    customer: SplynxCustomer | None = None
+    terms: Terms | None = None
+    payable: Payable | None = None
+    amount: Money | None = None
+
+
+class Looker:
+    """Looks documents up and judges them. Every answer is fresh from Splynx."""
+
+    def __init__(self, splynx: SplynxGateway, terms: TermsSource) -> None:
+        self._splynx = splynx
+        self._terms = terms
+
+    async def by_number(self, kind: DocumentKind, number: str) -> Look:
+        """Looks a document up by its printed number."""
+        return await self._judge(await self._splynx.find_document(kind, number))
+
+    async def by_id(self, kind: DocumentKind, document_id: int) -> Look:
+        """Looks a document up by Splynx's id."""
+        return await self._judge(await self._splynx.document(kind, document_id))
+
+    async def again(self, payable: Payable) -> Look:
+        """Looks at a debt once more, just before money may move (the "last look").
+
+        A document that belongs to somebody else by now counts as not found.
+        """
+        look = await self.by_id(payable.kind.document_kind, payable.document_id)
+        if look.payable is not None and look.payable.key != payable.key:
+            return Look(Verdict.NOT_FOUND)
+        return look
+
+    async def _judge(self, document: Document | None) -> Look:
+        if document is None:
+            return Look(Verdict.NOT_FOUND)
+        customer = await self._splynx.customer(document.customer_id)
+        if customer is None:
+            return Look(Verdict.NOT_FOUND)
+        terms = self._terms.terms(customer.partner_id)
+        if terms is None:
+            return Look(Verdict.NOT_CHARGEABLE, document, customer)
+        payable = Payable(
+            partner_id=customer.partner_id,
+            customer_id=customer.id,
+            kind=PayableKind(document.kind.value),
+            document_id=document.id,
+            document_number=document.number,
+            currency=terms.currency,
+        )
+        verdict, amount = _price(document, terms.currency)
+        return Look(verdict, document, customer, terms, payable, amount)
+
+
+def _price(document: Document, currency: str) -> tuple[Verdict, Money | None]:
+    try:
+        amount = Money.from_decimal(document.due if document.is_open else document.total, currency)
+    except MoneyError:
+        amount = None
+    if document.status is DocumentStatus.DELETED:
+        return Verdict.REMOVED, amount
+    if document.status is DocumentStatus.PENDING:
+        return Verdict.PENDING, amount
+    if not document.is_open:
+        return Verdict.PAID, amount
+    if amount is None or not amount.is_chargeable:
+        return Verdict.NOT_CHARGEABLE, amount
+    return Verdict.PAYABLE, amount

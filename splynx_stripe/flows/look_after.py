@@ -1,0 +1,117 @@
+"""Looks after attempts and leases that nobody brings news of: unknown, abandoned, overtaken."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from splynx_stripe.domain.attempt import Attempt, AttemptState, News, NewsKind
+from splynx_stripe.domain.case import Case, CaseKind
+from splynx_stripe.domain.collection import CollectionNews
+from splynx_stripe.domain.errors import (
+    BrokenInvariantError,
+    OutcomeUnknownError,
+    RejectedError,
+    RetryableError,
+)
+from splynx_stripe.flows.ask_stripe import StripeAsker
+from splynx_stripe.flows.look import Looker, Verdict
+from splynx_stripe.flows.ports import Unit
+from splynx_stripe.flows.rooms import Rooms
+from splynx_stripe.flows.transition import (
+    Occasion,
+    debt_of,
+    move_collection,
+    next_look,
+    require_attempt,
+)
+
+log = logging.getLogger(__name__)
+
+_ACTOR = "daemon"
+_IDLE_LEASE = timedelta(minutes=10)
+"""A lease without an attempt is a request that died between two commits; it takes no longer."""
+
+_WAITING = frozenset({AttemptState.AWAITING_CUSTOMER, AttemptState.REQUIRES_ACTION})
+
+
+class LookAfter:
+    """The resolver of unknown outcomes and the sweeper of abandoned PaymentIntents."""
+
+    def __init__(self, rooms: Rooms, asker: StripeAsker) -> None:
+        self._rooms = rooms
+        self._asker = asker
+        self._looker = Looker(rooms.splynx, rooms.terms)
+
+    async def due(self, limit: int) -> Sequence[Attempt]:
+        """Finds the attempts that have waited long enough."""
+        now = self._rooms.clock.now()
+        return await self._rooms.store.read(lambda unit: unit.attempts_to_look_at(now, limit))
+
+    async def look_at(self, attempt: Attempt) -> None:
+        """Asks Stripe about one attempt, ends it if nobody wants it, and plans the next look."""
+        try:
+            known, _ = await self._asker.ask(attempt, _ACTOR)
+            if known.state in _WAITING and await self._is_unwanted(known):
+                known = await self._asker.tell(known.id, News(NewsKind.CANCEL_REQUESTED), _ACTOR)
+        except (RetryableError, OutcomeUnknownError) as error:
+            log.warning("attempt.look_failed", extra={"attempt": attempt.id, "error": str(error)})
+        except (RejectedError, BrokenInvariantError) as error:
+            log.error(  # noqa: TRY400 - a refusal is an answer; its trace says nothing
+                "attempt.look_refused", extra={"attempt": attempt.id, "error": str(error)}
+            )
+        await self._plan_next(attempt)
+
+    async def release_idle_leases(self) -> int:
+        """Closes collections whose request died before it had an attempt."""
+        occasion = self._occasion()
+
+        def work(unit: Unit) -> int:
+            idle = unit.idle_collections(occasion.now - _IDLE_LEASE, 100)
+            for collection in idle:
+                move_collection(unit, collection, CollectionNews.ABANDONED, occasion)
+            return len(idle)
+
+        return await self._rooms.store.run(work)
+
+    async def _is_unwanted(self, attempt: Attempt) -> bool:
+        """Says whether a PaymentIntent must not take money any more: too old, or overtaken."""
+        if self._rooms.clock.now() - attempt.prepared_at >= self._rooms.timing.abandoned_after:
+            return True
+        _, collection = await self._rooms.store.read(lambda unit: debt_of(unit, attempt.id))
+        look = await self._looker.again(collection.payable)
+        return look.verdict is not Verdict.PAYABLE or look.amount != attempt.amount
+
+    async def _plan_next(self, attempt: Attempt) -> None:
+        """Moves `next_look_at` on and opens a case when the doubt has lasted too long (I10)."""
+        occasion = self._occasion()
+
+        def work(unit: Unit) -> None:
+            current = require_attempt(unit, attempt.id)
+            if current.next_look_at is None or current.next_look_at > occasion.now:
+                return
+            unit.save_attempt(replace(current, next_look_at=next_look(current, occasion)))
+            if self._is_doubtful_for_too_long(current, occasion):
+                unit.open_case(_doubt(current, occasion))
+
+        await self._rooms.store.run(work)
+
+    def _is_doubtful_for_too_long(self, attempt: Attempt, occasion: Occasion) -> bool:
+        unsure = attempt.state in {AttemptState.PREPARED, AttemptState.UNKNOWN}
+        return unsure and occasion.now - attempt.prepared_at >= occasion.timing.booking_deadline
+
+    def _occasion(self) -> Occasion:
+        return Occasion(self._rooms.clock.now(), _ACTOR, self._rooms.timing)
+
+
+def _doubt(attempt: Attempt, occasion: Occasion) -> Case:
+    return Case(
+        kind=CaseKind.UNKNOWN_TOO_LONG,
+        subject=attempt.id,
+        collection_id=attempt.collection_id,
+        opened_at=occasion.now,
+        summary=f"It is not known whether Stripe has a PaymentIntent for {attempt.amount} ({attempt.id})."
+        " No card was entered for it yet, so no money can have moved. It is asked for again until it is known.",
+    )

@@ -1,0 +1,377 @@
+"""A customer pays a document: from the page that is seen to the PaymentIntent that takes the money.
+
+Lease → last look → attempt committed → PaymentIntent (design, recipe "Charge"). However often
+the customer presses, reloads, or comes by another route, there is one attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from splynx_stripe.domain.attempt import Attempt, AttemptState, News, NewsKind
+from splynx_stripe.domain.audit import AuditEntry
+from splynx_stripe.domain.collection import (
+    Collection,
+    CollectionNews,
+    CollectionState,
+    Route,
+)
+from splynx_stripe.domain.errors import (
+    BrokenInvariantError,
+    LeaseHeldError,
+    NotFoundError,
+    NotPermittedError,
+    OutcomeUnknownError,
+    RejectedError,
+    RetryableError,
+)
+from splynx_stripe.domain.message_template import MessageFacts, render_message
+from splynx_stripe.domain.metadata import attempt_metadata
+from splynx_stripe.domain.money import Money
+from splynx_stripe.domain.payable import Payable
+from splynx_stripe.domain.splynx import Company, DocumentKind
+from splynx_stripe.domain.stripe import PaymentFailure, PaymentIntentStatus
+from splynx_stripe.domain.terms import Terms
+from splynx_stripe.flows.ask_stripe import StripeAsker
+from splynx_stripe.flows.look import Look, Looker, Verdict
+from splynx_stripe.flows.ports import Unit
+from splynx_stripe.flows.rooms import Rooms
+from splynx_stripe.flows.stripe_customer import StripeCustomers
+from splynx_stripe.flows.transition import Occasion, move_collection
+
+_ROUNDS = 3
+"""How often a start begins anew when the price or another route got in its way."""
+
+
+class Standing(StrEnum):
+    """How a debt stands, as a customer is told."""
+
+    PAYABLE = "payable"
+    PROCESSING = "processing"
+    RECEIVED = "received"
+    PAID = "paid"
+    FAILED = "failed"
+    REMOVED = "removed"
+    NOT_FOUND = "not_found"
+    NOT_ALLOWED = "not_allowed"
+    NOT_CHARGEABLE = "not_chargeable"
+    TRY_AGAIN = "try_again"
+
+
+_STANDING_OF_VERDICT = {
+    Verdict.PAYABLE: Standing.PAYABLE,
+    Verdict.PAID: Standing.PAID,
+    Verdict.PENDING: Standing.PROCESSING,
+    Verdict.REMOVED: Standing.REMOVED,
+    Verdict.NOT_FOUND: Standing.NOT_FOUND,
+    Verdict.NOT_ALLOWED: Standing.NOT_ALLOWED,
+    Verdict.NOT_CHARGEABLE: Standing.NOT_CHARGEABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentQuery:
+    """Which document somebody wants to pay: by printed number, or by id (`by_id=True`)."""
+
+    kind: DocumentKind
+    item: str
+    by_id: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """What a payment page shows. `payable` and `amount` are set where the viewer may see them."""
+
+    standing: Standing
+    payable: Payable | None = None
+    amount: Money | None = None
+    terms: Terms | None = None
+    company: Company | None = None
+    failure: PaymentFailure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentStart:
+    """The answer to "Pay": with PAYABLE the browser confirms with `client_secret`."""
+
+    standing: Standing
+    amount: Money | None = None
+    client_secret: str = field(default="", repr=False)
+
+
+class PayFlow:
+    """Shows, starts and follows the payment of a document."""
+
+    def __init__(self, rooms: Rooms, asker: StripeAsker) -> None:
+        self._rooms = rooms
+        self._asker = asker
+        self._looker = Looker(rooms.splynx, rooms.terms)
+        self._customers = StripeCustomers(rooms)
+
+    async def view_for_customer(self, query: DocumentQuery, customer_id: int) -> PaymentView:
+        """Shows a portal customer one of their own documents; others' are "not found" (I8)."""
+        look = await self._find(query)
+        if look.document is None or look.document.customer_id != customer_id:
+            return PaymentView(Standing.NOT_FOUND)
+        return await self._show(look)
+
+    async def view_for_link(self, query: DocumentQuery) -> PaymentView:
+        """Shows a document to whoever has its plain link, where the partner grants that.
+
+        Where the Default partner does not grant it, an unknown document answers exactly like a
+        known one, so that numbers cannot be tried out.
+        """
+        look = await self._find(query)
+        default = self._rooms.terms.terms(0)
+        granted = look.terms or default
+        if granted is None or not granted.grants_access_to_unauthorized:
+            return PaymentView(Standing.NOT_ALLOWED)
+        if look.terms is None:
+            return PaymentView(Standing.NOT_FOUND)
+        return await self._show(look)
+
+    async def start(self, payable: Payable, route: Route, actor: str) -> PaymentStart:
+        """Makes sure that there is exactly one PaymentIntent for the debt and hands it out.
+
+        Safe to call any number of times, at once, by any route. No money moves here: that happens
+        when the browser confirms.
+        """
+        async with self._rooms.locks.hold(payable.key):
+            for _ in range(_ROUNDS):
+                start = await self._start_once(payable, route, actor)
+                if start is not None:
+                    return start
+        return PaymentStart(Standing.TRY_AGAIN)
+
+    async def outcome(self, payable: Payable, actor: str) -> PaymentView:
+        """Tells how the newest effort to pay the debt stands, asking Stripe where that is open."""
+        collection = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
+        if collection is None:
+            return await self._show(await self._looker.again(payable))
+        attempt = await self._newest_attempt(collection.id)
+        if attempt is not None and attempt.is_live and attempt.intent_id:
+            attempt = await self._refresh(attempt, actor)
+        collection = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
+        standing = _standing_of(collection, attempt)
+        if standing is Standing.PAYABLE:
+            return await self._show(await self._looker.again(payable))
+        return PaymentView(
+            standing,
+            payable=payable,
+            amount=attempt.amount if attempt else None,
+            terms=self._rooms.terms.terms(payable.partner_id),
+            failure=attempt.failure if attempt else None,
+        )
+
+    async def _find(self, query: DocumentQuery) -> Look:
+        if not query.by_id:
+            return await self._looker.by_number(query.kind, query.item)
+        if not query.item.isascii() or not query.item.isdecimal():
+            return Look(Verdict.NOT_FOUND)
+        return await self._looker.by_id(query.kind, int(query.item))
+
+    async def _show(self, look: Look) -> PaymentView:
+        if look.payable is None or look.terms is None:
+            return PaymentView(_STANDING_OF_VERDICT[look.verdict])
+        payable = look.payable
+        standing = _STANDING_OF_VERDICT[look.verdict]
+        collection = await self._rooms.store.read(lambda unit: unit.live_collection(payable))
+        if collection is not None:
+            attempt = await self._newest_attempt(collection.id)
+            ours = _standing_of(collection, attempt)
+            standing = ours if ours in {Standing.RECEIVED, Standing.PROCESSING} else standing
+        return PaymentView(
+            standing,
+            payable=payable,
+            amount=look.amount,
+            terms=look.terms,
+            company=await self._rooms.splynx.company(payable.partner_id),
+        )
+
+    async def _start_once(self, payable: Payable, route: Route, actor: str) -> PaymentStart | None:
+        """One round; None means: begin anew."""
+        collection = await self._take_lease(payable, route, actor)
+        look = await self._looker.again(payable)
+        attempt = await self._live_attempt(collection.id)
+        if collection.state is CollectionState.SETTLED:
+            return PaymentStart(Standing.RECEIVED)
+        if look.verdict is not Verdict.PAYABLE or look.amount is None:
+            await self._give_up(collection, attempt, actor)
+            return PaymentStart(_STANDING_OF_VERDICT[look.verdict])
+        if attempt is None:
+            attempt = await self._commit_attempt(collection, look, actor)
+            return None if attempt is None else await self._hand_out(attempt, actor)
+        if attempt.amount != look.amount:
+            await self._cancel(attempt, actor)
+            return None
+        return await self._hand_out(attempt, actor)
+
+    async def _take_lease(self, payable: Payable, route: Route, actor: str) -> Collection:
+        now = self._rooms.clock.now()
+        fresh = Collection(
+            id=self._rooms.ids.new("col", now),
+            payable=payable,
+            route=route,
+            state=CollectionState.OPEN,
+            opened_at=now,
+        )
+
+        def work(unit: Unit) -> Collection:
+            live = unit.live_collection(payable)
+            if live is not None:
+                return live
+            unit.add_collection(fresh)
+            facts = {"payable": payable.key, "route": route.value}
+            unit.record(AuditEntry(now, "collection.open", actor, fresh.id, facts=facts))
+            return fresh
+
+        try:
+            return await self._rooms.store.run(work)
+        except LeaseHeldError:  # another daemon was faster between our read and our write
+            return await self._rooms.store.run(work)
+
+    async def _commit_attempt(
+        self, collection: Collection, look: Look, actor: str
+    ) -> Attempt | None:
+        """Commits the intention (I5). None when another request was faster."""
+        stripe_customer = await self._customers.ensure(look)
+        now = self._rooms.clock.now()
+        attempt_id = self._rooms.ids.new("att", now)
+
+        def work(unit: Unit) -> Attempt:
+            attempt = _new_attempt(unit, collection, look, attempt_id, stripe_customer)
+            attempt = replace(
+                attempt,
+                prepared_at=now,
+                next_look_at=now + self._rooms.timing.look_after_first,
+            )
+            unit.add_attempt(attempt)
+            facts = {"amount": str(attempt.amount), "account": attempt.account.key}
+            unit.record(
+                AuditEntry(now, "attempt.prepared", actor, collection.id, attempt.id, facts)
+            )
+            return attempt
+
+        try:
+            return await self._rooms.store.run(work)
+        except LeaseHeldError:
+            return None
+
+    async def _hand_out(self, attempt: Attempt, actor: str) -> PaymentStart | None:
+        """Gets the PaymentIntent's client secret, creating it or asking for it."""
+        if attempt.state is AttemptState.PROCESSING:
+            attempt = await self._refresh(attempt, actor)
+        try:
+            known, intent = await self._asker.ask(attempt, actor)
+        except RejectedError:
+            return PaymentStart(Standing.NOT_CHARGEABLE, attempt.amount)
+        except (RetryableError, OutcomeUnknownError, BrokenInvariantError):
+            return PaymentStart(Standing.TRY_AGAIN, attempt.amount)
+        if intent is None or known.state in {AttemptState.CANCELED, AttemptState.CANCELING}:
+            return None
+        standing = _STANDING_OF_STATUS[intent.status]
+        secret = intent.client_secret if standing is Standing.PAYABLE else ""
+        return PaymentStart(standing, attempt.amount, secret)
+
+    async def _give_up(self, collection: Collection, attempt: Attempt | None, actor: str) -> None:
+        """Lets go of a debt that is not payable any more."""
+        if attempt is not None:
+            await self._cancel(attempt, actor)
+            return
+        occasion = self._occasion(actor)
+
+        def work(unit: Unit) -> None:
+            current = unit.collection(collection.id)
+            if current is not None and not any(a.is_live for a in unit.attempts_of(current.id)):
+                move_collection(unit, current, CollectionNews.ABANDONED, occasion)
+
+        await self._rooms.store.run(work)
+
+    async def _cancel(self, attempt: Attempt, actor: str) -> None:
+        """Asks for the end of an attempt; the lease stays until Stripe has confirmed it."""
+        after = await self._asker.tell(attempt.id, News(NewsKind.CANCEL_REQUESTED), actor)
+        if after.state is AttemptState.CANCELING:
+            try:
+                await self._asker.cancel(after, actor)
+            except (RetryableError, OutcomeUnknownError):
+                return  # its effect goes on trying
+
+    async def _refresh(self, attempt: Attempt, actor: str) -> Attempt:
+        try:
+            known, _ = await self._asker.ask(attempt, actor)
+        except (RetryableError, OutcomeUnknownError, NotFoundError, NotPermittedError):
+            return attempt
+        return known
+
+    async def _live_attempt(self, collection_id: str) -> Attempt | None:
+        attempts = await self._rooms.store.read(lambda unit: unit.attempts_of(collection_id))
+        return next((attempt for attempt in attempts if attempt.is_live), None)
+
+    async def _newest_attempt(self, collection_id: str) -> Attempt | None:
+        attempts = await self._rooms.store.read(lambda unit: unit.attempts_of(collection_id))
+        return attempts[-1] if attempts else None
+
+    def _occasion(self, actor: str) -> Occasion:
+        return Occasion(self._rooms.clock.now(), actor, self._rooms.timing)
+
+
+def _new_attempt(
+    unit: Unit, collection: Collection, look: Look, attempt_id: str, stripe_customer: str
+) -> Attempt:
+    """Freezes what will be asked of Stripe."""
+    if look.terms is None or look.amount is None or look.document is None or look.customer is None:
+        raise BrokenInvariantError("An attempt needs a payable document.")
+    payable = collection.payable
+    message = MessageFacts(
+        customer_email=look.customer.email,
+        type=payable.kind.value,
+        id=payable.document_number,
+        date=look.document.date_created,
+    )
+    return Attempt(
+        id=attempt_id,
+        collection_id=collection.id,
+        account=look.terms.account,
+        stripe_customer_id=stripe_customer,
+        amount=look.amount,
+        description=render_message(look.terms.message_template, message),
+        metadata=attempt_metadata(
+            unit.installation().id, payable, collection_id=collection.id, attempt_id=attempt_id
+        ),
+        prepared_at=collection.opened_at,
+        next_look_at=None,
+    )
+
+
+_STANDING_OF_STATUS = {
+    PaymentIntentStatus.REQUIRES_PAYMENT_METHOD: Standing.PAYABLE,
+    PaymentIntentStatus.REQUIRES_CONFIRMATION: Standing.PAYABLE,
+    PaymentIntentStatus.REQUIRES_ACTION: Standing.PAYABLE,
+    PaymentIntentStatus.REQUIRES_CAPTURE: Standing.PROCESSING,
+    PaymentIntentStatus.PROCESSING: Standing.PROCESSING,
+    PaymentIntentStatus.SUCCEEDED: Standing.RECEIVED,
+    PaymentIntentStatus.CANCELED: Standing.TRY_AGAIN,
+}
+
+
+def _standing_of(collection: Collection | None, attempt: Attempt | None) -> Standing:
+    if collection is None or attempt is None:
+        return Standing.PAYABLE
+    match collection.state:
+        case CollectionState.BOOKED:
+            return Standing.PAID
+        case CollectionState.SETTLED | CollectionState.LATE:
+            return Standing.RECEIVED
+        case CollectionState.CLOSED:
+            return Standing.PAYABLE
+        case CollectionState.OPEN:
+            return _standing_of_open(attempt)
+
+
+def _standing_of_open(attempt: Attempt) -> Standing:
+    if attempt.state is AttemptState.PROCESSING:
+        return Standing.PROCESSING
+    if attempt.state is AttemptState.REQUIRES_ACTION:
+        return Standing.TRY_AGAIN
+    return Standing.FAILED if attempt.failure is not None else Standing.PAYABLE

@@ -1,0 +1,88 @@
+"""The periodic jobs: reading Stripe's events list, releasing idle leases."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from splynx_stripe.domain.errors import (
+    NotPermittedError,
+    OutcomeUnknownError,
+    RetryableError,
+)
+from splynx_stripe.domain.stripe import StripeAccount
+from splynx_stripe.flows.look_after import LookAfter
+from splynx_stripe.flows.poll import Poll
+from splynx_stripe.kit.clock import Clock
+
+log = logging.getLogger(__name__)
+
+_RELEASE_EVERY = timedelta(minutes=1)
+
+
+class Jobs:
+    """Starts and stops the jobs. A run that takes longer than its interval is not doubled."""
+
+    def __init__(
+        self,
+        *,
+        poll: Poll,
+        look_after: LookAfter,
+        accounts: Callable[[], Iterable[StripeAccount]],
+        polling_interval: timedelta,
+        clock: Clock,
+    ) -> None:
+        self._clock = clock
+        self._poll = poll
+        self._look_after = look_after
+        self._accounts = accounts
+        self._polling_interval = polling_interval
+        self._troubles: dict[StripeAccount, str] = {}
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+
+    def start(self) -> None:
+        """Starts the clockwork; the first poll follows at once, for what happened while we were down."""
+        self._add(self.poll_all, self._polling_interval)
+        self._add(self._release, _RELEASE_EVERY)
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Stops the clockwork; running jobs are cancelled and lose nothing."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def troubles(self) -> list[str]:
+        """Gives a sentence for each account that could not be read at the last try."""
+        return list(self._troubles.values())
+
+    async def poll_all(self) -> None:
+        """Reads the events of every account; one that fails does not stop the others."""
+        for account in self._accounts():
+            try:
+                new = await self._poll.run(account)
+            except (RetryableError, OutcomeUnknownError, NotPermittedError) as error:
+                log.warning("poll.failed", extra={"account": account.key, "error": str(error)})
+                self._troubles[account] = f"Stripe account {account.key} cannot be read: {error}"
+            else:
+                self._troubles.pop(account, None)
+                if new:
+                    log.info("poll.found", extra={"account": account.key, "events": new})
+
+    async def _release(self) -> None:
+        released = await self._look_after.release_idle_leases()
+        if released:
+            log.info("lease.released", extra={"count": released})
+
+    def _add(self, job: Callable[[], Awaitable[None]], every: timedelta) -> None:
+        self._scheduler.add_job(
+            job,
+            "interval",
+            seconds=every.total_seconds(),
+            next_run_time=self._clock.now(),
+            misfire_grace_time=None,
+            max_instances=1,
+            coalesce=True,
+        )
