@@ -67,7 +67,7 @@ fmt: $(READY) ## Formats the code and mends what can be mended.
 
 .PHONY: docs
 docs: $(READY) ## Writes the generated reference pages anew.
-	@$(BIN)/python tools/settings_reference.py
+	@$(BIN)/python -m tools.settings_reference
 
 .PHONY: messages
 messages: $(READY) ## Extracts the texts to translate into web/locale/splynx_stripe.pot.

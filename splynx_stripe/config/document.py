@@ -93,9 +93,10 @@ class SplynxSection(Section):
         default=5, description="Calls to Splynx's API at the same time."
     )
     authentication: Literal["token", "signature"] = Field(
-        default="signature",
-        description="How API calls are authenticated: `signature` signs each one, `token` logs in"
-        " and renews.",
+        default="token",
+        description="How API calls are authenticated: `token` logs in with a signed request and"
+        " renews, so calls may run in parallel; `signature` signs each call, one at a time,"
+        " because a strict server refuses a nonce that was overtaken.",
     )
 
 
