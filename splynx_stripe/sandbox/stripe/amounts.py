@@ -1,0 +1,206 @@
+"""What Stripe takes as an amount: least, most, and steps per currency."""
+
+from __future__ import annotations
+
+from splynx_stripe.domain.money import Money, smallest_step
+from splynx_stripe.sandbox.stripe.errors import bad_parameter
+
+MOST = 99_999_999
+_LEAST = {
+    "AED": 200,
+    "AUD": 50,
+    "BGN": 100,
+    "CZK": 1500,
+    "DKK": 250,
+    "GBP": 30,
+    "HKD": 400,
+    "HUF": 17500,
+    "JPY": 50,
+    "MXN": 1000,
+    "MYR": 200,
+    "NOK": 300,
+    "PLN": 200,
+    "RON": 200,
+    "SEK": 300,
+    "THB": 1000,
+}
+"""docs.stripe.com/currencies, "Minimum and maximum charge amounts"; 50 for the others."""
+
+CURRENCIES = frozenset(
+    [
+        "USD",
+        "AED",
+        "AFN",
+        "ALL",
+        "AMD",
+        "ANG",
+        "AOA",
+        "ARS",
+        "AUD",
+        "AWG",
+        "AZN",
+        "BAM",
+        "BBD",
+        "BDT",
+        "BGN",
+        "BHD",
+        "BIF",
+        "BMD",
+        "BND",
+        "BOB",
+        "BRL",
+        "BSD",
+        "BWP",
+        "BYN",
+        "BZD",
+        "CAD",
+        "CDF",
+        "CHF",
+        "CLP",
+        "CNY",
+        "COP",
+        "CRC",
+        "CVE",
+        "CZK",
+        "DJF",
+        "DKK",
+        "DOP",
+        "DZD",
+        "EGP",
+        "ETB",
+        "EUR",
+        "FJD",
+        "FKP",
+        "GBP",
+        "GEL",
+        "GIP",
+        "GMD",
+        "GNF",
+        "GTQ",
+        "GYD",
+        "HKD",
+        "HNL",
+        "HTG",
+        "HUF",
+        "IDR",
+        "ILS",
+        "INR",
+        "ISK",
+        "JMD",
+        "JOD",
+        "JPY",
+        "KES",
+        "KGS",
+        "KHR",
+        "KMF",
+        "KRW",
+        "KWD",
+        "KYD",
+        "KZT",
+        "LAK",
+        "LBP",
+        "LKR",
+        "LRD",
+        "LSL",
+        "MAD",
+        "MDL",
+        "MGA",
+        "MKD",
+        "MMK",
+        "MNT",
+        "MOP",
+        "MUR",
+        "MVR",
+        "MWK",
+        "MXN",
+        "MYR",
+        "MZN",
+        "NAD",
+        "NGN",
+        "NIO",
+        "NOK",
+        "NPR",
+        "NZD",
+        "OMR",
+        "PAB",
+        "PEN",
+        "PGK",
+        "PHP",
+        "PKR",
+        "PLN",
+        "PYG",
+        "QAR",
+        "RON",
+        "RSD",
+        "RUB",
+        "RWF",
+        "SAR",
+        "SBD",
+        "SCR",
+        "SEK",
+        "SGD",
+        "SHP",
+        "SLE",
+        "SOS",
+        "SRD",
+        "STD",
+        "SZL",
+        "THB",
+        "TJS",
+        "TND",
+        "TOP",
+        "TRY",
+        "TTD",
+        "TWD",
+        "TZS",
+        "UAH",
+        "UGX",
+        "UYU",
+        "UZS",
+        "VND",
+        "VUV",
+        "WST",
+        "XAF",
+        "XCD",
+        "XOF",
+        "XPF",
+        "YER",
+        "ZAR",
+        "ZMW",
+    ]
+)
+
+
+def check_currency(currency: str) -> str:
+    """Gives the currency in Stripe's lower case."""
+    if currency.upper() not in CURRENCIES:
+        raise bad_parameter(
+            f"Invalid currency: {currency}. Stripe currently supports these currencies:"
+            f" {', '.join(sorted(name.lower() for name in CURRENCIES))}",
+            param="currency",
+        )
+    return currency.lower()
+
+
+def check_amount(amount: int, currency: str) -> None:
+    """Refuses what is too small, too large, or between two steps of the currency."""
+    code = currency.upper()
+    least = _LEAST.get(code, 50)
+    if amount < least:
+        raise bad_parameter(
+            f"Amount must be at least {Money(least, code).to_decimal()} {currency}",
+            param="amount",
+            code="amount_too_small",
+        )
+    if amount > MOST:
+        raise bad_parameter(
+            f"Amount must be no more than {Money(MOST, code).to_decimal()} {currency}",
+            param="amount",
+            code="amount_too_large",
+        )
+    if amount % smallest_step(code):
+        raise bad_parameter(
+            f"Invalid amount. {code} amounts must be divisible by {smallest_step(code)}.",
+            param="amount",
+            code="parameter_invalid_integer",
+        )
