@@ -71,7 +71,7 @@ docs: $(READY) ## Writes the generated reference pages anew.
 
 .PHONY: messages
 messages: $(READY) ## Extracts the texts to translate into web/locale/splynx_stripe.pot.
-	@$(BIN)/python tools/extract_messages.py
+	@$(BIN)/pybabel -q extract -F splynx_stripe/web/locale/babel.cfg -k say -k later --no-location --omit-header --sort-output -o splynx_stripe/web/locale/splynx_stripe.pot splynx_stripe/web
 
 .PHONY: lock
 lock: ## Pins the libraries anew (needs uv); review the difference.

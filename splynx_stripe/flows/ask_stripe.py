@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from splynx_stripe.domain.attempt import Attempt, AttemptState, News, NewsKind
+from splynx_stripe.domain.attempt import UNSURE_STATES, Attempt, AttemptState, News, NewsKind
 from splynx_stripe.domain.case import Case, CaseKind
 from splynx_stripe.domain.errors import (
     BrokenInvariantError,
@@ -17,7 +18,7 @@ from splynx_stripe.domain.metadata import ATTEMPT
 from splynx_stripe.domain.stripe import Observed, PaymentFailure, PaymentIntent
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.rooms import Rooms
-from splynx_stripe.flows.transition import Occasion, apply_news
+from splynx_stripe.flows.transition import Occasion, apply_news, require_attempt
 
 _CLOCK_MARGIN = timedelta(minutes=10)
 """How far Stripe's clock may be from ours when a PaymentIntent is looked for by time."""
@@ -43,6 +44,8 @@ class StripeAsker:
             OutcomeUnknownError: recorded as UNKNOWN; it will be asked again.
             BrokenInvariantError: recorded as a case; this attempt is not touched any more.
         """
+        if attempt.state in UNSURE_STATES and attempt.next_look_at is None:
+            raise BrokenInvariantError(f"Attempt {attempt.id} was stopped; see its case.")
         if attempt.intent_id:
             observed = await self._rooms.stripe.retrieve_payment_intent(
                 attempt.account, attempt.intent_id
@@ -97,7 +100,12 @@ class StripeAsker:
             raise
         except OutcomeUnknownError:
             await self.tell(attempt.id, News(NewsKind.OUTCOME_UNKNOWN), actor)
-            raise
+            # Stripe may repeat a saved 500 for a day, so a second doubt also looks at the list.
+            # What is found there is found; what is missing may still come (fault 23).
+            found = await self._search(attempt) if attempt.state is AttemptState.UNKNOWN else None
+            if found is None:
+                raise
+            return found
         except BrokenInvariantError as error:
             await self._freeze(attempt, str(error))
             raise
@@ -133,5 +141,7 @@ class StripeAsker:
 
         def work(unit: Unit) -> None:
             unit.open_case(case)
+            current = require_attempt(unit, attempt.id)
+            unit.save_attempt(replace(current, next_look_at=None))
 
         await self._rooms.store.run(work)

@@ -16,9 +16,14 @@ from splynx_stripe.domain.booking import BookingPlan, must_be_marked_paid, plan_
 from splynx_stripe.domain.case import Case, CaseKind
 from splynx_stripe.domain.collection import Collection, CollectionNews
 from splynx_stripe.domain.effect import Effect, EffectKind, StoredEffect
-from splynx_stripe.domain.errors import RetryableError
+from splynx_stripe.domain.errors import (
+    NotFoundError,
+    NotPermittedError,
+    RejectedError,
+    RetryableError,
+)
 from splynx_stripe.domain.payable import Payable
-from splynx_stripe.domain.splynx import DocumentStatus, NewSplynxPayment, SplynxPayment
+from splynx_stripe.domain.splynx import Document, DocumentStatus, NewSplynxPayment, SplynxPayment
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.rooms import Rooms
@@ -30,6 +35,8 @@ from splynx_stripe.flows.transition import (
 )
 
 _ACTOR = "daemon"
+_MEND_S = 300.0
+"""How often it is tried whether an administrator has mended a setting."""
 
 
 class BookPayment:
@@ -97,9 +104,7 @@ class BookPayment:
     async def _payment_for(
         self, attempt: Attempt, payable: Payable, plan: BookingPlan
     ) -> NewSplynxPayment:
-        method = await self._rooms.splynx.payment_method_id(
-            self._terms(payable).credit_card_payment_method
-        )
+        method = await self._payment_method(payable)
         return NewSplynxPayment(
             customer_id=payable.customer_id,
             document_kind=payable.kind.document_kind if plan.pairs_document else None,
@@ -111,6 +116,14 @@ class BookPayment:
             comment=f"Stripe: {payable.kind} {payable.document_number}",
             field_1=attempt.charge_id,
         )
+
+    async def _payment_method(self, payable: Payable) -> int:
+        """Finds the payment method; one that is missing is a setting to be mended, not a refusal."""
+        name = self._terms(payable).credit_card_payment_method
+        try:
+            return await self._rooms.splynx.payment_method_id(name)
+        except NotFoundError as error:
+            raise RetryableError(str(error), retry_after_s=_MEND_S) from error
 
     async def _mark_posting(
         self, effect: StoredEffect, attempt: Attempt, plan: BookingPlan
@@ -164,17 +177,30 @@ class BookPayment:
         document = await self._rooms.splynx.document(kind, payable.document_id)
         if document is None or not must_be_marked_paid(attempt.amount, document):
             return
-        await self._rooms.splynx.mark_document_paid(
-            kind, document.id, payment_id=payment.id, paid_on=attempt.day_seen(self._rooms.timezone)
-        )
+        refusal = await self._mark_paid(attempt, document, payment)
         document = await self._rooms.splynx.document(kind, payable.document_id)
         if document is not None and document.status is not DocumentStatus.PAID:
             await self._open_case(
                 CaseKind.BOOKING_DIFFERS,
                 attempt,
                 f"Payment {payment.id} is booked, but Splynx does not show {kind} {document.number} as paid"
-                " although it accepted the change. Set it to paid by hand.",
+                f" {refusal or 'although it accepted the change.'} Set it to paid by hand.",
             )
+
+    async def _mark_paid(self, attempt: Attempt, document: Document, payment: SplynxPayment) -> str:
+        """Sets a document paid and gives why not, if Splynx refuses: the money is booked already."""
+        try:
+            await self._rooms.splynx.mark_document_paid(
+                document.kind,
+                document.id,
+                payment_id=payment.id,
+                paid_on=attempt.day_seen(self._rooms.timezone),
+            )
+        except NotPermittedError:
+            raise
+        except RejectedError as error:
+            return f"and refuses the change: {error}"
+        return ""
 
     async def _finish(self, effect: StoredEffect, attempt: Attempt, payment: SplynxPayment) -> None:
         occasion = Occasion(self._rooms.clock.now(), _ACTOR, self._rooms.timing)

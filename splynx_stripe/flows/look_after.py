@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from splynx_stripe.domain.attempt import Attempt, AttemptState, News, NewsKind
+from splynx_stripe.domain.attempt import UNSURE_STATES, Attempt, AttemptState, News, NewsKind
 from splynx_stripe.domain.case import Case, CaseKind
 from splynx_stripe.domain.collection import CollectionNews
 from splynx_stripe.domain.errors import (
     BrokenInvariantError,
+    NotPermittedError,
     OutcomeUnknownError,
     RejectedError,
     RetryableError,
@@ -52,17 +53,19 @@ class LookAfter:
 
     async def look_at(self, attempt: Attempt) -> None:
         """Asks Stripe about one attempt, ends it if nobody wants it, and plans the next look."""
+        contradiction = ""
         try:
             known, _ = await self._asker.ask(attempt, _ACTOR)
             if known.state in _WAITING and await self._is_unwanted(known):
                 known = await self._asker.tell(known.id, News(NewsKind.CANCEL_REQUESTED), _ACTOR)
-        except (RetryableError, OutcomeUnknownError) as error:
+        except (RetryableError, OutcomeUnknownError, NotPermittedError) as error:
             log.warning("attempt.look_failed", extra={"attempt": attempt.id, "error": str(error)})
         except (RejectedError, BrokenInvariantError) as error:
             log.error(  # noqa: TRY400 - a refusal is an answer; its trace says nothing
                 "attempt.look_refused", extra={"attempt": attempt.id, "error": str(error)}
             )
-        await self._plan_next(attempt)
+            contradiction = str(error)
+        await self._plan_next(attempt, contradiction)
 
     async def release_idle_leases(self) -> int:
         """Closes collections whose request died before it had an attempt."""
@@ -84,8 +87,8 @@ class LookAfter:
         look = await self._looker.again(collection.payable)
         return look.verdict is not Verdict.PAYABLE or look.amount != attempt.amount
 
-    async def _plan_next(self, attempt: Attempt) -> None:
-        """Moves `next_look_at` on and opens a case when the doubt has lasted too long (I10)."""
+    async def _plan_next(self, attempt: Attempt, contradiction: str) -> None:
+        """Moves `next_look_at` on and opens a case where waiting alone ends nothing (I10)."""
         occasion = self._occasion()
 
         def work(unit: Unit) -> None:
@@ -95,11 +98,13 @@ class LookAfter:
             unit.save_attempt(replace(current, next_look_at=next_look(current, occasion)))
             if self._is_doubtful_for_too_long(current, occasion):
                 unit.open_case(_doubt(current, occasion))
+            if contradiction:
+                unit.open_case(_refusal(current, occasion, contradiction))
 
         await self._rooms.store.run(work)
 
     def _is_doubtful_for_too_long(self, attempt: Attempt, occasion: Occasion) -> bool:
-        unsure = attempt.state in {AttemptState.PREPARED, AttemptState.UNKNOWN}
+        unsure = attempt.state in UNSURE_STATES
         return unsure and occasion.now - attempt.prepared_at >= occasion.timing.booking_deadline
 
     def _occasion(self) -> Occasion:
@@ -114,4 +119,15 @@ def _doubt(attempt: Attempt, occasion: Occasion) -> Case:
         opened_at=occasion.now,
         summary=f"It is not known whether Stripe has a PaymentIntent for {attempt.amount} ({attempt.id})."
         " No card was entered for it yet, so no money can have moved. It is asked for again until it is known.",
+    )
+
+
+def _refusal(attempt: Attempt, occasion: Occasion, reason: str) -> Case:
+    return Case(
+        kind=CaseKind.REQUEST_CONFLICT,
+        subject=attempt.id,
+        collection_id=attempt.collection_id,
+        opened_at=occasion.now,
+        summary=f"The state of a payment of {attempt.amount} cannot be found out: {reason} Whether money was"
+        f" taken is not known; look for {attempt.intent_id or attempt.id} in the Stripe dashboard.",
     )

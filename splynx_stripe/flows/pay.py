@@ -7,6 +7,7 @@ the customer presses, reloads, or comes by another route, there is one attempt.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import date
 from enum import StrEnum
 
 from splynx_stripe.domain.attempt import Attempt, AttemptState, News, NewsKind
@@ -20,11 +21,10 @@ from splynx_stripe.domain.collection import (
 from splynx_stripe.domain.errors import (
     BrokenInvariantError,
     LeaseHeldError,
-    NotFoundError,
-    NotPermittedError,
     OutcomeUnknownError,
     RejectedError,
     RetryableError,
+    StaleWriteError,
 )
 from splynx_stripe.domain.message_template import MessageFacts, render_message
 from splynx_stripe.domain.metadata import attempt_metadata
@@ -89,6 +89,7 @@ class PaymentView:
     terms: Terms | None = None
     company: Company | None = None
     failure: PaymentFailure | None = None
+    due_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +146,18 @@ class PayFlow:
         return PaymentStart(Standing.TRY_AGAIN)
 
     async def outcome(self, payable: Payable, actor: str) -> PaymentView:
-        """Tells how the newest effort to pay the debt stands, asking Stripe where that is open."""
+        """Tells how the newest effort to pay the debt stands, asking Stripe where that is open.
+
+        Raises:
+            RetryableError, OutcomeUnknownError, RejectedError: Stripe or Splynx could not be
+                asked. It is not known now; nothing may be said about money.
+        """
         collection = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
         if collection is None:
             return await self._show(await self._looker.again(payable))
         attempt = await self._newest_attempt(collection.id)
         if attempt is not None and attempt.is_live and attempt.intent_id:
-            attempt = await self._refresh(attempt, actor)
+            attempt, _ = await self._asker.ask(attempt, actor)
         collection = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
         standing = _standing_of(collection, attempt)
         if standing is Standing.PAYABLE:
@@ -176,22 +182,28 @@ class PayFlow:
             return PaymentView(_STANDING_OF_VERDICT[look.verdict])
         payable = look.payable
         standing = _STANDING_OF_VERDICT[look.verdict]
-        collection = await self._rooms.store.read(lambda unit: unit.live_collection(payable))
-        if collection is not None:
+        collection = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
+        if collection is not None and collection.is_live:
             attempt = await self._newest_attempt(collection.id)
             ours = _standing_of(collection, attempt)
             standing = ours if ours in {Standing.RECEIVED, Standing.PROCESSING} else standing
+        elif collection is not None and collection.state is CollectionState.BOOKED:
+            booked = await self._is_booked_but_open(collection, look)
+            standing = Standing.PAID if booked else standing
         return PaymentView(
             standing,
             payable=payable,
             amount=look.amount,
             terms=look.terms,
             company=await self._rooms.splynx.company(payable.partner_id),
+            due_on=look.document.date_till if look.document else None,
         )
 
     async def _start_once(self, payable: Payable, route: Route, actor: str) -> PaymentStart | None:
         """One round; None means: begin anew."""
-        collection = await self._take_lease(payable, route, actor)
+        collection = await self._join(payable, route, actor)
+        if not isinstance(collection, Collection):
+            return collection
         look = await self._looker.again(payable)
         attempt = await self._live_attempt(collection.id)
         if collection.state is CollectionState.SETTLED:
@@ -201,13 +213,42 @@ class PayFlow:
             return PaymentStart(_STANDING_OF_VERDICT[look.verdict])
         if attempt is None:
             attempt = await self._commit_attempt(collection, look, actor)
-            return None if attempt is None else await self._hand_out(attempt, actor)
+            return None if attempt is None else await self._hand_out(attempt, look, actor)
         if attempt.amount != look.amount:
             await self._cancel(attempt, actor)
             return None
-        return await self._hand_out(attempt, actor)
+        return await self._hand_out(attempt, look, actor)
 
-    async def _take_lease(self, payable: Payable, route: Route, actor: str) -> Collection:
+    async def _join(
+        self, payable: Payable, route: Route, actor: str
+    ) -> Collection | PaymentStart | None:
+        """Takes the lease or joins its holder, or says that the debt is paid. None: begin anew."""
+        last = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
+        if last is not None and last.state is CollectionState.BOOKED:
+            look = await self._looker.again(payable)
+            if await self._is_booked_but_open(last, look):
+                return PaymentStart(Standing.PAID, look.amount)
+        return await self._take_lease(payable, route, actor, after=last)
+
+    async def _is_booked_but_open(self, last: Collection, look: Look) -> bool:
+        """Says whether Splynx has our payment of a document and still shows all of it as due.
+
+        Some servers do not set a proforma paid, nor let us do it (reference 7, #6 and #7). There
+        is a case about it then; the customer must not pay a second time (I1).
+        """
+        attempt = await self._newest_attempt(last.id)
+        document = look.document
+        if attempt is None or document is None or look.verdict is not Verdict.PAYABLE:
+            return False
+        if document.due != document.total:
+            return False
+        payment = await self._rooms.splynx.payment(attempt.splynx_payment_id)
+        return payment is not None and document.id in {payment.invoice_id, payment.request_id}
+
+    async def _take_lease(
+        self, payable: Payable, route: Route, actor: str, *, after: Collection | None
+    ) -> Collection | None:
+        """Takes the lease or joins its holder. None when a booking came `after` our last look."""
         now = self._rooms.clock.now()
         fresh = Collection(
             id=self._rooms.ids.new("col", now),
@@ -217,10 +258,13 @@ class PayFlow:
             opened_at=now,
         )
 
-        def work(unit: Unit) -> Collection:
+        def work(unit: Unit) -> Collection | None:
             live = unit.live_collection(payable)
             if live is not None:
                 return live
+            last = unit.latest_collection(payable)
+            if last is not None and last.state is CollectionState.BOOKED and last != after:
+                return None
             unit.add_collection(fresh)
             facts = {"payable": payable.key, "route": route.value}
             unit.record(AuditEntry(now, "collection.open", actor, fresh.id, facts=facts))
@@ -234,12 +278,20 @@ class PayFlow:
     async def _commit_attempt(
         self, collection: Collection, look: Look, actor: str
     ) -> Attempt | None:
-        """Commits the intention (I5). None when another request was faster."""
+        """Commits the intention (I5). None when another request or news of Stripe was faster.
+
+        The lease was taken before the look, and much may have happened since: the collection is
+        read again, and written, so that of two daemons one has to begin anew.
+        """
         stripe_customer = await self._customers.ensure(look)
         now = self._rooms.clock.now()
         attempt_id = self._rooms.ids.new("att", now)
 
-        def work(unit: Unit) -> Attempt:
+        def work(unit: Unit) -> Attempt | None:
+            current = unit.collection(collection.id)
+            if current is None or current.state is not CollectionState.OPEN:
+                return None
+            unit.save_collection(current)
             attempt = _new_attempt(unit, collection, look, attempt_id, stripe_customer)
             attempt = replace(
                 attempt,
@@ -255,16 +307,16 @@ class PayFlow:
 
         try:
             return await self._rooms.store.run(work)
-        except LeaseHeldError:
+        except (LeaseHeldError, StaleWriteError):
             return None
 
-    async def _hand_out(self, attempt: Attempt, actor: str) -> PaymentStart | None:
+    async def _hand_out(self, attempt: Attempt, look: Look, actor: str) -> PaymentStart | None:
         """Gets the PaymentIntent's client secret, creating it or asking for it."""
-        if attempt.state is AttemptState.PROCESSING:
-            attempt = await self._refresh(attempt, actor)
         try:
             known, intent = await self._asker.ask(attempt, actor)
-        except RejectedError:
+        except RejectedError as error:
+            if await self._customers.is_gone(look, attempt, error):
+                return None
             return PaymentStart(Standing.NOT_CHARGEABLE, attempt.amount)
         except (RetryableError, OutcomeUnknownError, BrokenInvariantError):
             return PaymentStart(Standing.TRY_AGAIN, attempt.amount)
@@ -296,13 +348,6 @@ class PayFlow:
                 await self._asker.cancel(after, actor)
             except (RetryableError, OutcomeUnknownError):
                 return  # its effect goes on trying
-
-    async def _refresh(self, attempt: Attempt, actor: str) -> Attempt:
-        try:
-            known, _ = await self._asker.ask(attempt, actor)
-        except (RetryableError, OutcomeUnknownError, NotFoundError, NotPermittedError):
-            return attempt
-        return known
 
     async def _live_attempt(self, collection_id: str) -> Attempt | None:
         attempts = await self._rooms.store.read(lambda unit: unit.attempts_of(collection_id))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from splynx_stripe.domain.errors import BrokenInvariantError
+from splynx_stripe.domain.attempt import Attempt
+from splynx_stripe.domain.errors import BrokenInvariantError, RejectedError
 from splynx_stripe.domain.metadata import CUSTOMER, INSTALLATION, PARTNER
 from splynx_stripe.domain.splynx import SplynxCustomer
 from splynx_stripe.domain.stripe import StripeAccount, StripeCustomerOrder
 from splynx_stripe.flows.look import Look
 from splynx_stripe.flows.rooms import Rooms
+
+_MISSING = "resource_missing"
+"""Stripe's code where an id is not of its account; of a PaymentIntent's order only the customer's."""
 
 
 class StripeCustomers:
@@ -28,6 +32,18 @@ class StripeCustomers:
             lambda unit: unit.stripe_customer(account, customer.id)
         )
         return known or await self._create(account, customer)
+
+    async def is_gone(self, look: Look, attempt: Attempt, error: RejectedError) -> bool:
+        """Says whether a refusal means that somebody deleted the customer in Stripe (fault 33).
+
+        Then a new one is made and remembered, for an attempt that begins anew.
+        """
+        if error.code != _MISSING or attempt.intent_id:
+            return False
+        if look.customer is None or look.terms is None:
+            return False
+        await self._create(look.terms.account, look.customer)
+        return True
 
     async def _create(self, account: StripeAccount, customer: SplynxCustomer) -> str:
         installation = await self._rooms.store.read(lambda unit: unit.installation())

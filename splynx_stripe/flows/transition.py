@@ -7,6 +7,7 @@ from datetime import datetime
 
 from splynx_stripe.domain.attempt import (
     DEAD_STATES,
+    UNSURE_STATES,
     Attempt,
     AttemptState,
     News,
@@ -163,7 +164,7 @@ def _tell_collection(unit: Unit, attempt: Attempt, occasion: Occasion) -> None:
 
 
 def _settle_doubt(unit: Unit, before: Attempt, after: Attempt, occasion: Occasion) -> None:
-    if before.state is AttemptState.UNKNOWN and after.state is not AttemptState.UNKNOWN:
+    if before.state in UNSURE_STATES and after.state not in UNSURE_STATES:
         unit.close_case(
             CaseKind.UNKNOWN_TOO_LONG,
             after.id,

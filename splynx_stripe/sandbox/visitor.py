@@ -52,6 +52,7 @@ class Visitor:
         self._splynx_url = splynx_url.rstrip("/")
         self._addon_url = addon_url.rstrip("/")
         self._stripe_url = stripe_url.rstrip("/")
+        self._result_url = ""
         self._session = aiohttp.ClientSession(
             cookie_jar=aiohttp.CookieJar(unsafe=True), timeout=aiohttp.ClientTimeout(total=20)
         )
@@ -86,6 +87,7 @@ class Visitor:
             body = json.loads(text)
         except ValueError:
             return "error", ""
+        self._result_url = str(body.get("result_url") or "")
         return str(body.get("state", "error")), str(body.get("client_secret") or "")
 
     async def confirm(self, page: SeenPage, client_secret: str, card: str) -> Confirmed:
@@ -105,11 +107,10 @@ class Visitor:
             return await self._post_to_stripe(url, page, client_secret, {})
         return answer
 
-    async def result(self, page: SeenPage) -> str:
-        """Asks the result page how it stands."""
-        params = {"ticket": page.ticket}
-        url = f"{self._addon_url}/result/status"
-        async with self._session.get(url, params=params) as answer:
+    async def result(self) -> str:
+        """Asks the result page of the last payment how it stands."""
+        url = self._result_url.replace("/result?", "/result/status?")
+        async with self._session.get(url) as answer:
             if answer.content_type != "application/json":
                 return f"error {answer.status}"
             return str((await answer.json()).get("state"))

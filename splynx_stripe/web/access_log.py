@@ -1,0 +1,29 @@
+"""The access log: one line per request, without what addresses and headers may carry in secret."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+from typing_extensions import override
+
+from splynx_stripe.web.routing import route_name
+
+
+class QuerylessAccessLogger(AbstractAccessLogger):
+    """Logs method, route, status and duration. Queries hold tickets and Stripe's client secrets.
+
+    The route is logged and not the path, because the path of a webhook is meant to be unguessable.
+    """
+
+    @override
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        route = route_name(request) if isinstance(request, web.Request) else "unmatched"
+        self.logger.info(
+            "http.answered",
+            extra={
+                "method": request.method,
+                "route": route,
+                "status": response.status,
+                "duration_ms": round(time * 1000),
+            },
+        )

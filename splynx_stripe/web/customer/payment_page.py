@@ -1,0 +1,194 @@
+"""The payment page: what is owed, to whom, and the form that sends the card to Stripe.
+
+Seeing the page changes nothing and creates nothing at Stripe; that happens at "Pay"
+(`start.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from splynx_stripe.domain.collection import Route
+from splynx_stripe.domain.errors import BrokenInvariantError
+from splynx_stripe.domain.money import Money
+from splynx_stripe.domain.payable import Payable, PayableKind
+from splynx_stripe.domain.splynx import DocumentKind
+from splynx_stripe.domain.terms import Terms
+from splynx_stripe.flows.pay import DocumentQuery, PaymentView, Standing
+from splynx_stripe.web.customer.links import page_path, portal_link, sign_in_url
+from splynx_stripe.web.customer.wording import contact_of, document_name, wording_for_page
+from splynx_stripe.web.edge import EDGE, Edge
+from splynx_stripe.web.errors import TOO_MANY, PageError
+from splynx_stripe.web.i18n import Language, accepted_languages, later
+from splynx_stripe.web.limits import client_address
+from splynx_stripe.web.pages import Link, Notice, render, render_notice
+from splynx_stripe.web.tickets import Purpose, Ticket
+
+_LONGEST_ITEM = 64
+_LONGEST_COMPANY = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """One address of the payment page. The names are those of Splynx's add-ons."""
+
+    name: str
+    kind: DocumentKind
+    route: Route
+    by_id: bool = False
+
+
+def _direct(name: str, kind: DocumentKind) -> tuple[Entrance, Entrance]:
+    route = Route.DIRECT_LINK
+    return Entrance(name, kind, route), Entrance(f"{name}-by-id", kind, route, by_id=True)
+
+
+ENTRANCES = (
+    Entrance("pay-invoice", DocumentKind.INVOICE, Route.PORTAL),
+    Entrance("pay-request", DocumentKind.PROFORMA, Route.PORTAL),
+    Entrance("pay-proforma", DocumentKind.PROFORMA, Route.PORTAL),
+    *_direct("direct-pay-invoice", DocumentKind.INVOICE),
+    *_direct("direct-pay-request", DocumentKind.PROFORMA),
+    *_direct("direct-pay-proforma", DocumentKind.PROFORMA),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Who looks at which document by which entrance; `session` is "" for plain links."""
+
+    entrance: Entrance
+    item: str
+    actor: str
+    session: str
+
+
+def payment_page(entrance: Entrance) -> Handler:
+    """Makes the handler of one entrance."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        _limit_views(request, entrance)
+        item = request.query.get("item_id", "").strip()
+        if not (0 < len(item) <= _LONGEST_ITEM and item.isprintable()):
+            return _show_standing(request, PaymentView(Standing.NOT_FOUND), entrance)
+        if entrance.route is Route.DIRECT_LINK:
+            return await _by_link(request, entrance, item)
+        return await _in_portal(request, entrance, item)
+
+    return handler
+
+
+async def _in_portal(request: web.Request, entrance: Entrance, item: str) -> web.Response:
+    edge = request.app[EDGE]
+    customer = await edge.identity.customer(request.headers.get("Cookie", ""))
+    if customer is None:
+        raise web.HTTPFound(sign_in_url(edge.site, entrance.name, item))
+    query = DocumentQuery(entrance.kind, item, by_id=entrance.by_id)
+    view = await edge.deps.pay.view_for_customer(query, customer.customer_id)
+    mark = edge.tickets.session_mark(customer.session_id)
+    visit = _Visit(entrance, item, f"customer:{customer.customer_id}", mark)
+    return _show(request, view, visit)
+
+
+async def _by_link(request: web.Request, entrance: Entrance, item: str) -> web.Response:
+    query = DocumentQuery(entrance.kind, item, by_id=entrance.by_id)
+    view = await request.app[EDGE].deps.pay.view_for_link(query)
+    return _show(request, view, _Visit(entrance, item, "link", ""))
+
+
+def _limit_views(request: web.Request, entrance: Entrance) -> None:
+    edge = request.app[EDGE]
+    limiter = edge.views if entrance.route is Route.DIRECT_LINK else edge.portal_views
+    if limiter.wait_s(client_address(request)):
+        raise PageError(TOO_MANY)
+
+
+def _show(request: web.Request, view: PaymentView, visit: _Visit) -> web.Response:
+    if view.standing is not Standing.PAYABLE:
+        return _show_standing(request, view, visit.entrance)
+    if view.payable is None or view.amount is None or view.terms is None:
+        raise BrokenInvariantError("A payable document came without its price or its terms.")
+    return _show_form(request, view, _Price(view.payable, view.amount, view.terms), visit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Price:
+    """What a payable view is sure to have."""
+
+    payable: Payable
+    amount: Money
+    terms: Terms
+
+
+def _show_form(
+    request: web.Request, view: PaymentView, price: _Price, visit: _Visit
+) -> web.Response:
+    edge = request.app[EDGE]
+    language = _language(request, view, visit.entrance)
+    company = view.company.name if view.company else ""
+    ticket = Ticket(
+        payable=price.payable,
+        route=visit.entrance.route,
+        actor=visit.actor,
+        entrance=visit.entrance.name,
+        item=visit.item,
+        amount=price.amount,
+        company=company[:_LONGEST_COMPANY],
+        language=language.tag,
+        session=visit.session,
+    )
+    context = {
+        "company": company,
+        "document": document_name(price.payable.kind, price.payable.document_number, language),
+        "amount": language.money(price.amount),
+        "due_on": language.date(view.due_on) if view.due_on else "",
+        "money": price.amount,
+        "publishable_key": price.terms.publishable_key,
+        "is_test": not price.terms.account.livemode,
+        "ticket": edge.tickets.write(ticket, Purpose.PAY, edge.deps.clock.now()),
+        "stripe_js_url": edge.site.stripe_js_url,
+        "contact": contact_of(view.company, language),
+        "page_url": page_path(edge.site, visit.entrance.name, visit.item),
+    }
+    return render(request, "pay.html", language, context)
+
+
+def _show_standing(request: web.Request, view: PaymentView, entrance: Entrance) -> web.Response:
+    """Says why there is nothing to pay here (now)."""
+    edge = request.app[EDGE]
+    language = _language(request, view, entrance)
+    words = wording_for_page(view.standing)
+    sentences = [language.say(text) for text in words.sentences]
+    if view.standing is Standing.NOT_CHARGEABLE:
+        sentences.append(contact_of(view.company, language))
+    if view.payable is not None:
+        named = document_name(view.payable.kind, view.payable.document_number, language)
+        sentences.insert(0, named)
+    notice = Notice(
+        icon=words.icon,
+        title=language.say(words.title),
+        sentences=tuple(text for text in sentences if text),
+        links=_links(edge, view, entrance, language),
+    )
+    company = view.company.name if view.company else ""
+    return render_notice(request, language, notice, status=words.status, company=company)
+
+
+def _links(
+    edge: Edge, view: PaymentView, entrance: Entrance, language: Language
+) -> tuple[Link, ...]:
+    if view.standing is Standing.NOT_ALLOWED:
+        text = language.say(later("Sign in to the customer portal"))
+        return (Link(text, f"{edge.site.portal_url}login/", leaves_frame=True),)
+    return (portal_link(edge.site, language, PayableKind(entrance.kind.value)),)
+
+
+def _language(request: web.Request, view: PaymentView, entrance: Entrance) -> Language:
+    """Portal pages speak the partner's language; links first what the browser asks for."""
+    accepted = accepted_languages(request.headers.get("Accept-Language", ""))
+    partner = [view.terms.language] if view.terms else []
+    wanted = accepted + partner if entrance.route is Route.DIRECT_LINK else partner + accepted
+    return request.app[EDGE].languages.best(wanted)

@@ -1,0 +1,132 @@
+"""What the web edge is given: the flows behind it, its settings, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import SplitResult, urlsplit
+
+from prometheus_client import CollectorRegistry
+
+from splynx_stripe.domain.collection import Route
+from splynx_stripe.domain.inbox import InboxSource
+from splynx_stripe.domain.payable import Payable
+from splynx_stripe.domain.splynx import Viewer
+from splynx_stripe.domain.stripe import StripeAccount, StripeEvent
+from splynx_stripe.flows.pay import DocumentQuery, PaymentStart, PaymentView
+from splynx_stripe.kit.clock import Clock
+from splynx_stripe.kit.ids import IdSource
+from splynx_stripe.kit.secret import Secret
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Payments(Protocol):
+    """The flow "a customer pays a document" (`flows.pay.PayFlow`)."""
+
+    async def view_for_customer(self, query: DocumentQuery, customer_id: int) -> PaymentView:
+        """Shows a portal customer one of their own documents."""
+        ...
+
+    async def view_for_link(self, query: DocumentQuery) -> PaymentView:
+        """Shows a document to whoever has its plain link."""
+        ...
+
+    async def start(self, payable: Payable, route: Route, actor: str) -> PaymentStart:
+        """Makes sure that there is exactly one PaymentIntent for the debt."""
+        ...
+
+    async def outcome(self, payable: Payable, actor: str) -> PaymentView:
+        """Tells how the newest effort to pay the debt stands."""
+        ...
+
+
+class EventInbox(Protocol):
+    """Where verified events are stored (`flows.inbox.Inbox`)."""
+
+    async def receive(
+        self, event: StripeEvent, account: StripeAccount, source: InboxSource
+    ) -> bool:
+        """Returns after the durable commit; True when the event is new."""
+        ...
+
+
+class ViewerSource(Protocol):
+    """Asks Splynx who a browser session belongs to."""
+
+    async def viewer_of_session(self, session_id: str) -> Viewer | None:
+        """Gives the person, or None when Splynx does not accept the session.
+
+        Raises:
+            RetryableError: Splynx could not be asked; so does any other of the error families.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEndpoint:
+    """One endpoint registered at Stripe: whose events it takes, and the secrets that sign them.
+
+    Several secrets are valid while one is being rotated. Without any, the endpoint is closed.
+    """
+
+    account: StripeAccount
+    secrets: tuple[Secret, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where we are reached and whom our pages may talk to."""
+
+    public_url: str
+    splynx_url: str
+    session_cookie: str = "PHPSESSID"
+    stripe_js_url: str = "https://js.stripe.com/v3/"
+    stripe_api_origin: str = "https://api.stripe.com"
+    language: str = "en"
+
+    @property
+    def base(self) -> str:
+        """Gives the path that all our addresses begin with, such as `/stripe`, or ""."""
+        return urlsplit(self.public_url).path.rstrip("/")
+
+    @property
+    def origin(self) -> str:
+        """Gives our own origin as browsers write it."""
+        return origin_of(self.public_url)
+
+    @property
+    def portal_url(self) -> str:
+        """Gives the address of Splynx's customer portal, with a slash at its end."""
+        return f"{self.splynx_url.rstrip('/')}/portal/"
+
+
+@dataclass(frozen=True, slots=True)
+class WebDeps:
+    """Everything that `create_app` needs; `daemon.py` joins it.
+
+    `webhook_endpoint` finds an endpoint by the name in its address. `readiness` gives the reasons
+    why this daemon cannot do its work now; none means ready.
+    """
+
+    pay: Payments
+    inbox: EventInbox
+    viewers: ViewerSource
+    clock: Clock
+    ids: IdSource
+    signing_key: Secret = field(repr=False)
+    site: Site
+    webhook_endpoint: Callable[[str], WebhookEndpoint | None]
+    readiness: Callable[[], Awaitable[list[str]]]
+    registry: CollectorRegistry
+
+
+def origin_of(url: str) -> str:
+    """Gives the origin of a URL as browsers write it: lower case, without a default port."""
+    parts: SplitResult = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    if parts.port is None or parts.port == _DEFAULT_PORTS.get(parts.scheme):
+        return f"{parts.scheme}://{host}"
+    return f"{parts.scheme}://{host}:{parts.port}"

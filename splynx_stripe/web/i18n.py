@@ -1,0 +1,125 @@
+"""Languages: which one a page speaks, its texts, and its amounts and dates.
+
+English texts in the code and templates are the source. To collect them, run
+`pybabel extract -F splynx_stripe/web/locale/babel.cfg -k say -k later --no-location --omit-header
+--sort-output -o splynx_stripe/web/locale/splynx_stripe.pot splynx_stripe/web`.
+A language is a folder `locale/<language>/LC_MESSAGES/` with a compiled `splynx_stripe.mo`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from gettext import NullTranslations
+from pathlib import Path
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_currency, get_currency_precision
+from babel.support import Translations
+
+from splynx_stripe.domain.money import Money
+
+_DOMAIN = "splynx_stripe"
+_LOCALE_DIR = Path(__file__).parent / "locale"
+_SOURCE_LANGUAGE = "en"
+_ACCEPTED_AT_MOST = 8
+"""How many languages of an Accept-Language header are looked at; browsers send two to five."""
+
+
+_BETWEEN_LETTER_AND_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+"""Where CLDR wants a space beside a currency code, which Babel does not set."""
+
+
+def later(text: str) -> str:
+    """Marks a text for translation where it is only named; `Language.say` translates it."""
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language that pages can be in."""
+
+    locale: Locale
+    translations: NullTranslations
+
+    @property
+    def tag(self) -> str:
+        """Gives the language as HTML and Stripe.js write it, such as `en` or `pt-BR`."""
+        return str(self.locale).replace("_", "-")
+
+    @property
+    def direction(self) -> str:
+        """Says in which direction the language is written: `ltr` or `rtl`."""
+        return "rtl" if self.locale.text_direction == "rtl" else "ltr"
+
+    def say(self, text: str, /, **values: str) -> str:
+        """Translates; `values` fill the `%(name)s` of the text."""
+        translated = self.translations.gettext(text)
+        return translated % values if values else translated
+
+    def money(self, amount: Money) -> str:
+        """Writes an amount exactly: a place that the language would round away is kept."""
+        value = amount.to_decimal()
+        places = get_currency_precision(amount.currency)
+        exact = value == round(value, places)
+        text = format_currency(
+            value,
+            amount.currency,
+            locale=self.locale,
+            currency_digits=exact,
+            decimal_quantization=exact,
+        )
+        return _BETWEEN_LETTER_AND_DIGIT.sub("\N{NO-BREAK SPACE}", text)
+
+    def date(self, day: date) -> str:
+        """Writes a day so that nobody can take the month for the day."""
+        return format_date(day, format="long", locale=self.locale)
+
+
+class Languages:
+    """The languages that there are texts for."""
+
+    def __init__(self, languages: Mapping[str, Language], default: str) -> None:
+        self._languages = languages
+        self._default = languages[_closest(default, languages) or _SOURCE_LANGUAGE]
+
+    @classmethod
+    def installed(cls, default: str) -> Languages:
+        """Reads the compiled texts that were installed with this program."""
+        found = {_SOURCE_LANGUAGE: Language(Locale(_SOURCE_LANGUAGE), NullTranslations())}
+        for path in sorted(_LOCALE_DIR.glob(f"*/LC_MESSAGES/{_DOMAIN}.mo")):
+            name = path.parents[1].name
+            texts = Translations.load(_LOCALE_DIR, [name], _DOMAIN)
+            found[name] = Language(Locale.parse(name), texts)
+        return cls(found, default)
+
+    def best(self, wanted: Iterable[str]) -> Language:
+        """Gives the first of the wanted languages that there are texts for, or the default."""
+        for name in wanted:
+            found = _closest(name, self._languages)
+            if found is not None:
+                return self._languages[found]
+        return self._default
+
+
+def accepted_languages(header: str) -> list[str]:
+    """Reads an Accept-Language header, the most wanted first. Nonsense in it is left out."""
+    ranked: list[tuple[float, str]] = []
+    for part in header.split(",")[:_ACCEPTED_AT_MOST]:
+        name, _, quality = part.strip().partition(";q=")
+        try:
+            ranked.append((-float(quality or 1), name.strip()))
+        except ValueError:
+            continue
+    return [name for rank, name in sorted(ranked, key=lambda pair: pair[0]) if rank < 0 and name]
+
+
+def _closest(name: str, languages: Mapping[str, Language]) -> str | None:
+    try:
+        locale = Locale.parse(name.replace("-", "_"))
+    except (ValueError, UnknownLocaleError):
+        return None
+    return next((one for one in (str(locale), locale.language) if one in languages), None)

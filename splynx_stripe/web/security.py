@@ -1,0 +1,60 @@
+"""What browsers are told to refuse: the security headers of every answer, and foreign requests."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from splynx_stripe.web.deps import Site, origin_of
+
+NONCE = web.RequestKey("nonce", str)
+"""The nonce of this request; scripts in a page carry it."""
+
+_STRIPE_JS_HOST = "https://js.stripe.com"
+
+
+def content_security_policy(site: Site, nonce: str) -> str:
+    """Writes the policy of one page: our own files, Stripe's origins, and nothing else.
+
+    Stripe's list: docs.stripe.com/security/guide, "Content Security Policy".
+    """
+    js_origin = origin_of(site.stripe_js_url)
+    frames = [js_origin, "https://hooks.stripe.com"]
+    scripts = [f"'nonce-{nonce}'", js_origin]
+    if js_origin == _STRIPE_JS_HOST:
+        scripts.append("https://*.js.stripe.com")
+        frames.append("https://*.js.stripe.com")
+    splynx_origin = origin_of(site.splynx_url)
+    directives = {
+        "default-src": ["'none'"],
+        "script-src": scripts,
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:", "https://*.stripe.com"],
+        "connect-src": ["'self'", site.stripe_api_origin],
+        "frame-src": frames,
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'self'", splynx_origin],
+    }
+    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())
+
+
+def protect(response: web.StreamResponse, site: Site, nonce: str) -> None:
+    """Sets the headers. There is no X-Frame-Options: it cannot name Splynx's origin."""
+    headers = response.headers
+    headers["Content-Security-Policy"] = content_security_policy(site, nonce)
+    headers["Referrer-Policy"] = "same-origin"  # result addresses carry a ticket
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Permissions-Policy"] = f'payment=(self "{origin_of(site.stripe_js_url)}")'
+    headers.setdefault("Cache-Control", "no-store")
+
+
+def is_foreign(request: web.Request, site: Site) -> bool:
+    """Says whether a browser names another site as the origin of a request.
+
+    Old browsers name none; the ticket protects those.
+    """
+    fetch_site = request.headers.get("Sec-Fetch-Site")
+    if fetch_site is not None and fetch_site != "same-origin":
+        return True
+    origin = request.headers.get("Origin")
+    return origin is not None and origin != site.origin
