@@ -67,6 +67,9 @@ LIVE_STATES = frozenset(
 )
 """The states in which this attempt may still take money and so holds its collection's place."""
 
+UNSURE_STATES = frozenset({AttemptState.PREPARED, AttemptState.UNKNOWN})
+"""The states in which nobody knows whether Stripe has the PaymentIntent."""
+
 DEAD_STATES = frozenset({AttemptState.CANCELED, AttemptState.REFUSED, AttemptState.ABSENT})
 """The states of an attempt that is proven to take no money."""
 
