@@ -1,0 +1,135 @@
+"""Collections in the database, and with them the lease of a payable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import RowMapping, bindparam, exists, or_, select, text, update
+
+from splynx_stripe.domain.collection import Collection, CollectionState, Route
+from splynx_stripe.domain.errors import LeaseHeldError
+from splynx_stripe.domain.payable import Payable, PayableKind
+from splynx_stripe.store.rows import UnitPart, insert_unless_there
+from splynx_stripe.store.tables import ATTEMPT_IS_LIVE, COLLECTION_IS_LIVE, attempts, collections
+
+_c = collections.c
+_TAKE_LEASE = insert_unless_there(collections, [_c.payable_key], among=COLLECTION_IS_LIVE)
+_SAVE = (
+    update(collections)
+    .where(_c.id == bindparam("of_id"), _c.version == bindparam("of_version"))
+    .values(state=bindparam("to_state"), version=_c.version + 1)
+)
+_BY_ID = select(collections).where(_c.id == bindparam("id"))
+_OF_PAYABLE = select(collections).where(_c.payable_key == bindparam("payable_key"))
+_LIVE = _OF_PAYABLE.where(text(COLLECTION_IS_LIVE))
+# Ids sort by time, so they decide between two of the same microsecond.
+_LATEST = _OF_PAYABLE.order_by(_c.opened_at.desc(), _c.id.desc()).limit(1)
+_IDLE = (
+    select(collections)
+    .where(text(f"collections.state = '{CollectionState.OPEN}'"))
+    .where(_c.opened_at < bindparam("before", type_=_c.opened_at.type))
+    .where(
+        ~exists()
+        .where(attempts.c.collection_id == _c.id)
+        .where(text(f"attempts.{ATTEMPT_IS_LIVE}"))
+    )
+    .order_by(_c.opened_at, _c.id)
+    .limit(bindparam("limit"))
+)
+
+
+_BY_REFERENCE = (
+    select(collections)
+    .where(
+        or_(
+            _c.id == bindparam("reference"),
+            _c.document_number == bindparam("reference"),
+            _c.id.in_(
+                select(attempts.c.collection_id).where(
+                    or_(
+                        attempts.c.id == bindparam("reference"),
+                        attempts.c.intent_id == bindparam("reference"),
+                    )
+                )
+            ),
+        )
+    )
+    .order_by(_c.opened_at, _c.id)
+    .limit(100)
+)
+
+
+class CollectionRows(UnitPart):
+    """The part of a unit that knows collections."""
+
+    def live_collection(self, payable: Payable) -> Collection | None:
+        row = self._connection.execute(_LIVE, {"payable_key": payable.key}).mappings().first()
+        return _collection(row) if row is not None else None
+
+    def latest_collection(self, payable: Payable) -> Collection | None:
+        row = self._connection.execute(_LATEST, {"payable_key": payable.key}).mappings().first()
+        return _collection(row) if row is not None else None
+
+    def collection(self, collection_id: str) -> Collection | None:
+        row = self._connection.execute(_BY_ID, {"id": collection_id}).mappings().first()
+        return _collection(row) if row is not None else None
+
+    def find_collections(self, reference: str) -> Sequence[Collection]:
+        """Finds collections by document number, PaymentIntent, attempt or their own id; oldest first."""
+        rows = self._connection.execute(_BY_REFERENCE, {"reference": reference})
+        return [_collection(row) for row in rows.mappings()]
+
+    def add_collection(self, collection: Collection) -> None:
+        payable = collection.payable
+        values = {
+            "id": collection.id,
+            "payable_key": payable.key,
+            "partner_id": payable.partner_id,
+            "splynx_customer_id": payable.customer_id,
+            "kind": payable.kind,
+            "document_id": payable.document_id,
+            "document_number": payable.document_number,
+            "currency": payable.currency,
+            "route": collection.route,
+            "state": collection.state,
+            "opened_at": collection.opened_at,
+            "version": collection.version,
+        }
+        if not self._inserted(_TAKE_LEASE, values):
+            raise LeaseHeldError(
+                f"{payable.key} is already being collected. Join that collection; nothing was"
+                " started and nothing was charged."
+            )
+
+    def save_collection(self, collection: Collection) -> None:
+        values = {
+            "of_id": collection.id,
+            "of_version": collection.version,
+            "to_state": collection.state,
+        }
+        result = self._connection.execute(_SAVE, values)
+        self._must_change_one(result, f"Collection {collection.id}")
+
+    def idle_collections(self, opened_before: datetime, limit: int) -> Sequence[Collection]:
+        rows = self._connection.execute(_IDLE, {"before": opened_before, "limit": limit})
+        return [_collection(row) for row in rows.mappings()]
+
+
+def _collection(row: RowMapping) -> Collection:
+    payable = Payable(
+        partner_id=row["partner_id"],
+        customer_id=row["splynx_customer_id"],
+        kind=PayableKind(row["kind"]),
+        document_id=row["document_id"],
+        document_number=row["document_number"],
+        currency=row["currency"],
+    )
+    return Collection(
+        id=row["id"],
+        payable=payable,
+        route=Route(row["route"]),
+        state=CollectionState(row["state"]),
+        opened_at=row["opened_at"],
+        version=row["version"],
+    )

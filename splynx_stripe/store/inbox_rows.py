@@ -1,0 +1,125 @@
+"""Events in the database: stored once per (account, event id), before they are acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import RowMapping, bindparam, func, or_, select, text, update
+
+from splynx_stripe.domain.inbox import InboxEvent, InboxSource, InboxState, NewInboxEvent
+from splynx_stripe.domain.stripe import StripeAccount
+from splynx_stripe.store.rows import UnitPart, insert_unless_there
+from splynx_stripe.store.tables import EVENT_IS_RECEIVED, inbox
+
+_i = inbox.c
+_RECEIVE = insert_unless_there(inbox, [_i.account, _i.event_id])
+_DUE = (
+    select(_i.id)
+    .where(text(EVENT_IS_RECEIVED))
+    .where(_i.next_at <= bindparam("now", type_=_i.next_at.type))
+    .where(
+        or_(
+            _i.claimed_until.is_(None),
+            _i.claimed_until <= bindparam("now", type_=_i.next_at.type),
+        )
+    )
+    .order_by(_i.received_at, _i.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = (
+    update(inbox)
+    .where(_i.id.in_(bindparam("ids", expanding=True)))
+    .values(claim=_i.claim + 1, claimed_until=bindparam("until", type_=_i.claimed_until.type))
+    .returning(*inbox.columns)
+)
+_FINISH = (
+    update(inbox)
+    .where(
+        _i.id == bindparam("of_id"),
+        _i.claim == bindparam("of_claim"),
+        _i.claimed_until.is_not(None),
+    )
+    .values(
+        state=bindparam("to_state"),
+        note=bindparam("to_note", type_=_i.note.type),
+        next_at=bindparam("to_next_at", type_=_i.next_at.type),
+        tries=_i.tries + 1,
+        claimed_until=None,
+    )
+)
+_NEWEST = select(func.max(_i.received_at)).where(
+    _i.account == bindparam("account"), _i.source == bindparam("source")
+)
+
+
+class InboxRows(UnitPart):
+    """The part of a unit that knows received events."""
+
+    def receive_event(self, event: NewInboxEvent) -> bool:
+        values = {
+            "account": event.account.key,
+            "event_id": event.event_id,
+            "type": event.type,
+            "created": event.created,
+            "received_at": event.received_at,
+            "source": event.source,
+            "state": InboxState.RECEIVED,
+            "tries": 0,
+            "next_at": event.received_at,
+            "claim": 0,
+            "note": "",
+            "body": event.body,
+        }
+        return self._inserted(_RECEIVE, values)
+
+    def claim_inbox(self, now: datetime, until: datetime, limit: int) -> Sequence[InboxEvent]:
+        # Two statements: an UPDATE with a locking subquery may lock more rows than its LIMIT.
+        due = self._connection.execute(_DUE, {"now": now, "limit": limit}).scalars().all()
+        if not due:
+            return []
+        rows = self._connection.execute(_CLAIM, {"ids": due, "until": until})
+        claimed = [_event(row) for row in rows.mappings()]
+        return sorted(claimed, key=lambda event: (event.received_at, event.id))
+
+    def finish_inbox(
+        self,
+        event: InboxEvent,
+        *,
+        state: InboxState,
+        note: str,
+        next_at: datetime | None = None,
+    ) -> None:
+        values = {
+            "of_id": event.id,
+            "of_claim": event.claim,
+            "to_state": state,
+            "to_note": note,
+            "to_next_at": next_at or event.next_at,
+        }
+        result = self._connection.execute(_FINISH, values)
+        self._must_change_one(result, f"Event {event.event_id}")
+
+    def last_event_at(self, account: StripeAccount, source: str) -> datetime | None:
+        values = {"account": account.key, "source": source}
+        newest: datetime | None = self._connection.execute(_NEWEST, values).scalar()
+        return newest
+
+
+def _event(row: RowMapping) -> InboxEvent:
+    return InboxEvent(
+        id=row["id"],
+        account=StripeAccount.from_key(row["account"]),
+        event_id=row["event_id"],
+        type=row["type"],
+        created=row["created"],
+        received_at=row["received_at"],
+        source=InboxSource(row["source"]),
+        state=InboxState(row["state"]),
+        tries=row["tries"],
+        next_at=row["next_at"],
+        claim=row["claim"],
+        note=row["note"],
+        body=bytes(row["body"]),
+    )

@@ -1,0 +1,3 @@
+"""The history of the schema, run by Alembic through `store.migrate`."""
+
+from __future__ import annotations

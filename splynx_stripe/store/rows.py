@@ -1,0 +1,55 @@
+"""What every part of a unit of work is made of: a connection and its dialect's insert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Column, Connection, CursorResult, Executable, Table, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from splynx_stripe.domain.errors import StaleWriteError
+
+PerDialect = Mapping[str, Executable]
+"""A statement for each dialect, built once: building costs as much as executing."""
+
+_INSERTS = (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+
+
+def insert_unless_there(
+    table: Table, unique: Sequence[Column[Any]], *, among: str = ""
+) -> PerDialect:
+    """Makes an insert that does nothing when the unique index on `unique` has such a row.
+
+    `among` is the WHERE of a partial index, literally as in `tables.py`. Other violated
+    constraints are errors as always. A row comes back only when one was inserted.
+    """
+    where = text(among) if among else None
+    return MappingProxyType(
+        {
+            name: insert(table)
+            .on_conflict_do_nothing(index_elements=unique, index_where=where)
+            .returning(unique[0])
+            for name, insert in _INSERTS
+        }
+    )
+
+
+class UnitPart:
+    """A part of the unit of work; each noun adds its own methods."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._dialect = connection.dialect.name
+
+    def _inserted(self, statement: PerDialect, values: Mapping[str, object]) -> bool:
+        result = self._connection.execute(statement[self._dialect], dict(values))
+        return result.first() is not None
+
+    def _must_change_one(self, result: CursorResult[Any], what: str) -> None:
+        """Raises `StaleWriteError` when a guarded write found its row moved on."""
+        if result.rowcount != 1:
+            raise StaleWriteError(
+                f"{what} changed since it was read. Nothing was written; read it again."
+            )

@@ -1,0 +1,28 @@
+"""One transaction's view of everything the store remembers."""
+
+from __future__ import annotations
+
+from splynx_stripe.store.account_rows import AccountRows
+from splynx_stripe.store.attempt_rows import AttemptRows
+from splynx_stripe.store.audit_rows import AuditRows
+from splynx_stripe.store.case_rows import CaseRows
+from splynx_stripe.store.collection_rows import CollectionRows
+from splynx_stripe.store.effect_rows import EffectRows
+from splynx_stripe.store.inbox_rows import InboxRows
+from splynx_stripe.store.installation_rows import InstallationRows
+
+
+class SqlUnit(
+    CollectionRows,
+    AttemptRows,
+    EffectRows,
+    InboxRows,
+    CaseRows,
+    AuditRows,
+    AccountRows,
+    InstallationRows,
+):
+    """Implements `flows.ports.Unit`; what each method promises is written there.
+
+    It lives as long as its transaction and belongs to the store's thread: do not keep it.
+    """

@@ -1,0 +1,227 @@
+"""Group commit: one thread that writes, many units of work per fsync.
+
+Theory. A commit costs an fsync, whether one unit or sixty are in it. So the units that wait
+while a commit runs are executed together: each in its own SAVEPOINT, which undoes the one that
+fails and leaves the others alone, and one COMMIT for all. A result is delivered after
+the COMMIT only, so whatever was acknowledged is on the disk (I7).
+
+Where the database fails before COMMIT, nothing is written and the units of the batch are run
+again one by one: after a deadlock, a serialization failure or a connection that the server had
+closed they pass, and where one unit is the culprit only that one gets the error. Where COMMIT itself
+fails, nobody knows and everybody gets `StoreUnavailableError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from splynx_stripe.store.failures import as_ours, is_contention, is_refusal, unavailable
+from splynx_stripe.store.unit import SqlUnit
+
+log = logging.getLogger(__name__)
+
+BATCH_LIMIT = 64
+"""Units per commit. More gain nothing (the fsync's share is small by then) and make the first
+of them wait for the last."""
+
+_TRIES_ALONE = 3
+"""How often a unit meets other transactions' locks before its caller is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A unit of work, and who waits for it. `settled` is called in the loop when it is over."""
+
+    work: Callable[[SqlUnit], Any]
+    future: asyncio.Future[Any]
+    settled: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job: its result, or the error that undid it."""
+
+    value: object = None
+    error: Exception | None = None
+
+
+class _CommitFailedError(Exception):
+    """COMMIT failed: it may or may not have been written."""
+
+
+class _CannotBeginError(Exception):
+    """There is no connection, or the lock of the database is not to be had."""
+
+
+class GroupCommitter:
+    """Owns the writing thread and its connection. Submit from the event loop, stop at the end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queues a job. Its number is limited by who submits (`SqlStore`)."""
+        self._waiting.put(job)
+
+    def stop(self) -> None:
+        """Finishes what was submitted, then ends the thread. Blocks until it has ended."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        goes_on = True
+        while goes_on:
+            batch, goes_on = self._next_batch()
+            if batch:
+                _deliver(batch, self._outcomes(batch))
+
+    def _next_batch(self) -> tuple[list[Job], bool]:
+        """Waits for a job and takes those that wait with it. False when it was the last batch."""
+        job = self._waiting.get()
+        batch: list[Job] = []
+        while job is not None:
+            batch.append(job)
+            if len(batch) == BATCH_LIMIT:
+                return batch, True
+            try:
+                job = self._waiting.get_nowait()
+            except queue.Empty:
+                return batch, True
+        return batch, False
+
+    def _outcomes(self, batch: Sequence[Job]) -> Sequence[Outcome]:
+        try:
+            return self._together(batch)
+        except (_CannotBeginError, _CommitFailedError) as error:
+            return [_failed(error) for _ in batch]
+        except SQLAlchemyError as error:
+            reason = type(error).__name__
+            log.warning("store.batch_split", extra={"units": len(batch), "reason": reason})
+            return self._one_by_one(batch)
+        except Exception as error:
+            # A mistake of ours; but a dead thread would let everybody wait for ever (I10).
+            log.exception("store.writer_stumbled", extra={"units": len(batch)})
+            return [_failed(error) for _ in batch]
+
+    def _one_by_one(self, batch: Sequence[Job]) -> Sequence[Outcome]:
+        outcomes: list[Outcome] = []
+        for job in batch:
+            try:
+                outcomes.append(self._alone(job))
+            except _CannotBeginError as error:
+                # The others would only wait for the same timeout.
+                return outcomes + [_failed(error) for _ in batch[len(outcomes) :]]
+        return outcomes
+
+    def _alone(self, job: Job) -> Outcome:
+        outcome = Outcome()
+        for _ in range(_TRIES_ALONE):
+            try:
+                return self._together([job])[0]
+            except (_CommitFailedError, SQLAlchemyError) as error:
+                outcome = _failed(error)
+                if not is_contention(error):
+                    break
+        return outcome
+
+    def _together(self, batch: Sequence[Job]) -> Sequence[Outcome]:
+        """Runs the jobs in one transaction and commits it.
+
+        Raises:
+            SQLAlchemyError: the database failed before COMMIT; nothing was written.
+        """
+        connection = self._begin()
+        try:
+            outcomes = [_run_in_savepoint(connection, job) for job in batch]
+            _commit(connection)
+        except (SQLAlchemyError, _CommitFailedError):
+            # Whatever state the connection is in, the next transaction gets a new one.
+            connection.invalidate()
+            raise
+        finally:
+            connection.close()
+        return outcomes
+
+    def _begin(self) -> Connection:
+        try:
+            connection = self._engine.connect()
+        except DBAPIError as error:
+            raise _CannotBeginError from error
+        try:
+            connection.begin()
+        except DBAPIError as error:
+            connection.invalidate()
+            connection.close()
+            raise _CannotBeginError from error
+        return connection
+
+
+def _run_in_savepoint(connection: Connection, job: Job) -> Outcome:
+    # Said by hand: SQLAlchemy's own savepoints cost more than a small unit's statements.
+    connection.exec_driver_sql("SAVEPOINT unit")
+    try:
+        value = job.work(SqlUnit(connection))
+    except DBAPIError as error:
+        if not is_refusal(error):
+            raise
+        return _undone(connection, error)
+    except Exception as error:  # noqa: BLE001 - it is not swallowed: the caller gets it
+        return _undone(connection, error)
+    connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+    return Outcome(value=value)
+
+
+def _undone(connection: Connection, error: Exception) -> Outcome:
+    connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+    return Outcome(error=as_ours(error))
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.commit()
+    except DBAPIError as error:
+        if is_contention(error):
+            raise
+        raise _CommitFailedError from error
+
+
+def _failed(error: Exception) -> Outcome:
+    cause = error.__cause__ if isinstance(error, (_CannotBeginError, _CommitFailedError)) else error
+    return Outcome(error=unavailable(cause))
+
+
+def _deliver(batch: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
+    """Hands the outcomes over to the event loops that wait, one wake-up per loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Job, Outcome]]] = {}
+    for job, outcome in zip(batch, outcomes, strict=True):
+        by_loop.setdefault(job.future.get_loop(), []).append((job, outcome))
+    for loop, settled in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle, settled)
+        except RuntimeError:
+            # The loop was closed while we worked: nobody waits any more, the commit stands.
+            log.warning("store.nobody_waited", extra={"units": len(settled)})
+
+
+def _settle(settled: Sequence[tuple[Job, Outcome]]) -> None:
+    for job, outcome in settled:
+        job.settled()
+        if job.future.done():
+            if outcome.error is not None:
+                log.warning("store.failed_unheard", extra={"reason": type(outcome.error).__name__})
+        elif outcome.error is not None:
+            job.future.set_exception(outcome.error)
+        else:
+            job.future.set_result(outcome.value)
