@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -20,7 +20,7 @@ from splynx_stripe.store.errors import (
     OlderSchemaError,
     StoreUnavailableError,
 )
-from splynx_stripe.store.store import open_store
+from splynx_stripe.store.store import SqlStore, open_store
 from splynx_stripe.store.unit import SqlUnit
 
 T = TypeVar("T")
@@ -98,19 +98,41 @@ def cases(*, config_path: Path, limit: int, show_all: bool) -> None:
     sys.exit(1 if still_open else 0)
 
 
+@click.command("close-case")
+@config_option
+@click.argument("number", type=int)
+@click.option("--note", required=True, help="What was found and done; it stays in the books.")
+def close_case(config_path: Path, number: int, note: str) -> None:
+    """Close a case after a person has looked; money that it had stopped may move again."""
+
+    def work(unit: SqlUnit) -> bool:
+        found = [case for case in unit.cases(only_open=True, limit=10_000) if case.id == number]
+        now = SystemClock().now()
+        return any(unit.close_case(case.kind, case.subject, now=now, note=note) for case in found)
+
+    if not _with_store(config_path, lambda store: store.run(work)):
+        click.echo(f"There is no open case {number}. Nothing was changed.", err=True)
+        sys.exit(1)
+    click.echo(f"Case {number} is closed.")
+
+
 def _read(config_path: Path, work: Callable[[SqlUnit], T]) -> T:
     """Reads from the daemon's database; the daemon may be running meanwhile."""
+    return _with_store(config_path, lambda store: store.read(work))
+
+
+def _with_store(config_path: Path, use: Callable[[SqlStore], Coroutine[Any, Any, T]]) -> T:
     url = settings_or_exit(config_path).database.url
 
     async def run() -> T:
         store = open_store(url, clock=SystemClock(), ids=RandomIds())
         try:
-            return await store.read(work)
+            return await use(store)
         finally:
             await store.close()
 
     try:
         return asyncio.run(run())
     except (NewerSchemaError, OlderSchemaError, StoreUnavailableError) as error:
-        click.echo(f"The database cannot be read: {error} Nothing was changed.", err=True)
+        click.echo(f"The database cannot be used: {error} Nothing was changed.", err=True)
         sys.exit(3)

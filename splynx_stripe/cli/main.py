@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from splynx_stripe import __version__
-from splynx_stripe.cli.books import cases, events, payments_group
+from splynx_stripe.cli.books import cases, close_case, events, payments_group
 from splynx_stripe.cli.config_commands import config_group
 from splynx_stripe.cli.demo import demo, sandbox
 from splynx_stripe.cli.doctor import doctor
@@ -30,6 +30,7 @@ for command in (
     payments_group,
     events,
     cases,
+    close_case,
     sandbox,
     demo,
 ):

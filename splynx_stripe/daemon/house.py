@@ -28,6 +28,7 @@ from splynx_stripe.flows.pay import PayFlow
 from splynx_stripe.flows.poll import Poll
 from splynx_stripe.flows.record_statement import RecordStatement
 from splynx_stripe.flows.rooms import Rooms
+from splynx_stripe.flows.safe_stop import money_stop
 from splynx_stripe.kit.backoff import system_dice
 from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.ids import IdSource
@@ -173,6 +174,9 @@ class House:
         reasons = [f"Not connected yet: {sentence}" for sentence in self._settings.missing]
         try:
             await self._foundation.store.ping()
+            stop = await self._foundation.store.read(money_stop)
+            if stop is not None:
+                reasons.append(f"Nothing is charged until case {stop.id} is closed: {stop.summary}")
         except StoreUnavailableError as error:
             reasons.append(f"The database does not take anything: {error}")
         if self._jobs is not None:

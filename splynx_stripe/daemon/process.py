@@ -19,6 +19,7 @@ from splynx_stripe.kit import systemd
 from splynx_stripe.kit.clock import SystemClock
 from splynx_stripe.kit.ids import RandomIds
 from splynx_stripe.kit.tasks import Supervisor
+from splynx_stripe.store.daemon_lock import only_daemon
 from splynx_stripe.store.migrate import migrate
 from splynx_stripe.store.store import SqlStore, open_store
 
@@ -38,14 +39,19 @@ class Daemon:
 
     async def run(self) -> None:
         """Runs until SIGTERM or SIGINT. Ready is said only after we have answered ourselves."""
-        migrate(self._settings.database.url, clock=self._clock)
-        store = open_store(self._settings.database.url, clock=self._clock, ids=self._ids)
+        url = self._settings.database.url
+        with only_daemon(url):
+            await self._run_on(url)
+        log.info("daemon.stopped")
+
+    async def _run_on(self, url: str) -> None:
+        migrate(url, clock=self._clock)
+        store = open_store(url, clock=self._clock, ids=self._ids)
         async with Supervisor() as tasks:
             try:
                 await self._run_with(store, tasks)
             finally:
                 await store.close()
-        log.info("daemon.stopped")
 
     async def _run_with(self, store: SqlStore, tasks: Supervisor) -> None:
         installation = await store.read(lambda unit: unit.installation())

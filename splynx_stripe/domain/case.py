@@ -17,10 +17,16 @@ class CaseKind(StrEnum):
     UNKNOWN_TOO_LONG = "unknown_too_long"
     EFFECT_OVERDUE = "effect_overdue"
     BOOKED_TWICE = "booked_twice"
+    BOOKED_ELSEWHERE = "booked_elsewhere"
     BOOKING_DIFFERS = "booking_differs"
     EFFECT_REFUSED = "effect_refused"
     REQUEST_CONFLICT = "request_conflict"
     EVENT_NOT_UNDERSTOOD = "event_not_understood"
+
+
+STOPS_MONEY = frozenset({CaseKind.AMOUNT_DIFFERS, CaseKind.REQUEST_CONFLICT})
+"""While a case of these kinds is open, an assertion about money has failed: nothing new is charged
+until a person has looked (I14). Booking, webhooks and reports go on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,11 @@ class PayableKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Payable:
-    """One debt. Two payables with the same `key` are the same debt (invariant I1).
+    """One debt, with whom it concerns and in which currency it is charged.
 
-    `document_id` is Splynx's id of the document; the number is what people see and what makes
-    the identity, because a number is never given twice.
+    Two payables with the same `key` are the same debt (invariant I1). `document_id` is Splynx's
+    id of the document, which is unique; partners may number alike, and a customer may move to a
+    partner with another currency while somebody is paying, so neither may be part of the key.
     """
 
     partner_id: int
@@ -37,5 +38,5 @@ class Payable:
 
     @property
     def key(self) -> str:
-        """Gives the identity as one word, such as `1/17/invoice/202611000042/EUR`."""
-        return f"{self.partner_id}/{self.customer_id}/{self.kind}/{self.document_number}/{self.currency}"
+        """Gives the identity as one word, such as `invoice/1042`."""
+        return f"{self.kind}/{self.document_id}"

@@ -104,7 +104,7 @@ class StripeEvent:
     """An event, by webhook or from the events list, reduced to what we act on.
 
     `account` is the connected account that Stripe names in it, or "". `body` is the raw JSON,
-    kept for replay. `payment_intent` is set when the event is about one.
+    kept for replay, without client secrets. `payment_intent` is set when the event is about one.
     """
 
     id: str

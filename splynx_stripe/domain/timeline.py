@@ -18,6 +18,7 @@ _SENTENCES: Mapping[str, str] = {
     "attempt.prepared": "A charge of {amount} on Stripe account {account} was written down.",
     "attempt.unknown": "Stripe's answer was lost; it is not known yet whether it has the payment.",
     "attempt.awaiting_customer": "Stripe waits for the customer's payment details ({payment_intent}).{why}",
+    "attempt.declined": "A try to pay was declined: {reason}. No money was taken by it.",
     "attempt.requires_action": "The customer's bank asks for a confirmation (3-D Secure).",
     "attempt.processing": "The bank is working on it; the money is not certain yet.",
     "attempt.canceling": "The payment is being withdrawn at Stripe.",
@@ -49,8 +50,9 @@ class _Facts(dict[str, str]):
 def sentence_of(entry: AuditEntry) -> str:
     """Says in plain words what an entry means; an unknown event is shown as it is."""
     facts = _Facts(entry.facts)
-    code = entry.facts.get("decline_code") or entry.facts.get("code", "")
-    facts["why"] = f" The last try failed: {code.replace('_', ' ')}." if code else ""
+    code = (entry.facts.get("decline_code") or entry.facts.get("code", "")).replace("_", " ")
+    facts["reason"] = code or "no reason was given"
+    facts["why"] = f" The last try failed: {code}." if code else ""
     template = _SENTENCES.get(entry.event)
     if template is None:
         return " ".join([entry.event, *(f"{k}={v}" for k, v in entry.facts.items())])

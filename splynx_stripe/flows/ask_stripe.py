@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,13 +13,17 @@ from splynx_stripe.domain.errors import (
     NotPermittedError,
     OutcomeUnknownError,
     RejectedError,
+    RetryableError,
     StaleWriteError,
 )
 from splynx_stripe.domain.metadata import ATTEMPT
 from splynx_stripe.domain.stripe import Observed, PaymentFailure, PaymentIntent
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.rooms import Rooms
+from splynx_stripe.flows.safe_stop import money_stop
 from splynx_stripe.flows.transition import Occasion, apply_news, require_attempt
+
+log = logging.getLogger(__name__)
 
 _CLOCK_MARGIN = timedelta(minutes=10)
 """How far Stripe's clock may be from ours when a PaymentIntent is looked for by time."""
@@ -86,6 +91,11 @@ class StripeAsker:
         return age < self._rooms.timing.key_protects_for
 
     async def _create(self, attempt: Attempt, actor: str) -> Observed:
+        stop = await self._rooms.store.read(money_stop)
+        if stop is not None:
+            raise RetryableError(
+                f"Nothing is charged until case {stop.id} is closed: {stop.summary}"
+            )
         try:
             return await self._rooms.stripe.create_payment_intent(
                 attempt.account, attempt.order, idempotency_key=attempt.idempotency_key
@@ -129,14 +139,15 @@ class StripeAsker:
 
     async def _freeze(self, attempt: Attempt, reason: str) -> None:
         """Stops touching an attempt that contradicts itself, and says so to the office."""
+        log.critical("money.stopped", extra={"attempt": attempt.id, "error": reason})
         now = self._rooms.clock.now()
         case = Case(
             kind=CaseKind.REQUEST_CONFLICT,
             subject=attempt.id,
             collection_id=attempt.collection_id,
             opened_at=now,
-            summary=f"{reason} Nothing more is done about this payment until somebody has looked at"
-            f" it in the Stripe dashboard (search for {attempt.id}).",
+            summary=f"{reason} Nothing more is charged until somebody has looked at it in the Stripe"
+            f" dashboard (search for {attempt.id}) and closed this case.",
         )
 
         def work(unit: Unit) -> None:

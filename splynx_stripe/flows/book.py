@@ -60,6 +60,8 @@ class BookPayment:
         payment = await self._existing(attempt, collection)
         if payment is None:
             payment = await self._post(effect, attempt, collection)
+        elif effect.posting_at is None:
+            await self._adopt(attempt, collection, payment)
         await self._make_document_paid(attempt, collection, payment)
         await self._finish(effect, attempt, payment)
 
@@ -75,6 +77,21 @@ class BookPayment:
                 f" Payment {found[0].id} is taken as the booking; check the others and delete them.",
             )
         return found[0] if found else None
+
+    async def _adopt(
+        self, attempt: Attempt, collection: Collection, payment: SplynxPayment
+    ) -> None:
+        """Takes a payment over that somebody else has entered for this charge (fault 51)."""
+        payable = collection.payable
+        if payable.document_id in {payment.invoice_id, payment.request_id}:
+            return
+        await self._open_case(
+            CaseKind.BOOKED_ELSEWHERE,
+            attempt,
+            f"Somebody else has entered payment {payment.id} for {attempt.intent_id} in Splynx, not paired"
+            f" with {payable.kind} {payable.document_number}. It is taken as the booking. Check in"
+            " Splynx that the payment and the document belong together.",
+        )
 
     async def _post(
         self, effect: StoredEffect, attempt: Attempt, collection: Collection
@@ -172,10 +189,10 @@ class BookPayment:
         """Sets the document paid where Splynx has not done so by itself (reference 7, #5 and #6)."""
         payable = collection.payable
         kind = payable.kind.document_kind
-        if payable.document_id not in {payment.invoice_id, payment.request_id}:
-            return
         document = await self._rooms.splynx.document(kind, payable.document_id)
-        if document is None or not must_be_marked_paid(attempt.amount, document):
+        if document is None or document.customer_id != payable.customer_id:
+            return
+        if not must_be_marked_paid(attempt.amount, document):
             return
         refusal = await self._mark_paid(attempt, document, payment)
         document = await self._rooms.splynx.document(kind, payable.document_id)

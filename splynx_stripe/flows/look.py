@@ -55,10 +55,11 @@ class Looker:
     async def again(self, payable: Payable) -> Look:
         """Looks at a debt once more, just before money may move (the "last look").
 
-        A document that belongs to somebody else by now counts as not found.
+        A document that belongs to somebody else by now, or that is charged in another currency
+        or by another partner, counts as not found: its page has to be loaded again.
         """
         look = await self.by_id(payable.kind.document_kind, payable.document_id)
-        if look.payable is not None and look.payable.key != payable.key:
+        if look.payable is not None and look.payable != payable:
             return Look(Verdict.NOT_FOUND)
         return look
 

@@ -37,6 +37,7 @@ from splynx_stripe.flows.ask_stripe import StripeAsker
 from splynx_stripe.flows.look import Look, Looker, Verdict
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.rooms import Rooms
+from splynx_stripe.flows.safe_stop import money_stop
 from splynx_stripe.flows.stripe_customer import StripeCustomers
 from splynx_stripe.flows.transition import Occasion, move_collection
 
@@ -208,16 +209,25 @@ class PayFlow:
         attempt = await self._live_attempt(collection.id)
         if collection.state is CollectionState.SETTLED:
             return PaymentStart(Standing.RECEIVED)
-        if look.verdict is not Verdict.PAYABLE or look.amount is None:
+        obstacle = await self._obstacle(payable, collection, look, attempt)
+        if obstacle is not None:
             await self._give_up(collection, attempt, actor)
-            return PaymentStart(_STANDING_OF_VERDICT[look.verdict])
+            return None if obstacle is Standing.TRY_AGAIN else PaymentStart(obstacle)
+        attempt = attempt or await self._commit_attempt(collection, look, actor)
+        return None if attempt is None else await self._hand_out(attempt, look, actor)
+
+    async def _obstacle(
+        self, payable: Payable, collection: Collection, look: Look, attempt: Attempt | None
+    ) -> Standing | None:
+        """Says why this collection cannot go on; TRY_AGAIN means that a new one can."""
+        if collection.payable != payable:  # it was begun for another partner or customer
+            return Standing.TRY_AGAIN
+        if look.verdict is not Verdict.PAYABLE or look.amount is None:
+            return _STANDING_OF_VERDICT[look.verdict]
         if attempt is None:
-            attempt = await self._commit_attempt(collection, look, actor)
-            return None if attempt is None else await self._hand_out(attempt, look, actor)
-        if attempt.amount != look.amount:
-            await self._cancel(attempt, actor)
-            return None
-        return await self._hand_out(attempt, look, actor)
+            stop = await self._rooms.store.read(money_stop)
+            return None if stop is None else Standing.NOT_CHARGEABLE
+        return None if attempt.amount == look.amount else Standing.TRY_AGAIN
 
     async def _join(
         self, payable: Payable, route: Route, actor: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -25,6 +26,8 @@ from splynx_stripe.domain.effect import EffectState, StoredEffect
 from splynx_stripe.domain.errors import BrokenInvariantError
 from splynx_stripe.domain.timing import Timing
 from splynx_stripe.flows.ports import Unit
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,12 @@ def apply_news(unit: Unit, attempt_id: str, news: News, occasion: Occasion) -> A
     if after != before:
         unit.save_attempt(after)
     if after.state != before.state:
-        _record_transition(unit, before, after, occasion)
+        _record(unit, f"attempt.{after.state}", before, after, occasion)
         _add_effects(unit, result, occasion)
         _tell_collection(unit, after, occasion)
         _settle_doubt(unit, before, after, occasion)
+    elif _is_newly_declined(before, after):
+        _record(unit, "attempt.declined", before, after, occasion)
     return require_attempt(unit, attempt_id)
 
 
@@ -109,7 +114,13 @@ def next_look(attempt: Attempt, occasion: Occasion) -> datetime | None:
             return None
 
 
-def _record_transition(unit: Unit, before: Attempt, after: Attempt, occasion: Occasion) -> None:
+def _is_newly_declined(before: Attempt, after: Attempt) -> bool:
+    """Says whether a card was refused; the PaymentIntent goes on waiting, so no state tells it."""
+    last_try = (before.failure, before.charge_id)
+    return after.failure is not None and (after.failure, after.charge_id) != last_try
+
+
+def _record(unit: Unit, event: str, before: Attempt, after: Attempt, occasion: Occasion) -> None:
     facts = {
         "from": before.state.value,
         "amount": str(after.amount),
@@ -122,7 +133,7 @@ def _record_transition(unit: Unit, before: Attempt, after: Attempt, occasion: Oc
     unit.record(
         AuditEntry(
             at=occasion.now,
-            event=f"attempt.{after.state}",
+            event=event,
             actor=occasion.actor,
             collection_id=after.collection_id,
             attempt_id=after.id,
@@ -141,6 +152,7 @@ def _add_effects(unit: Unit, result: Step, occasion: Occasion) -> None:
             deadline_at=occasion.now + occasion.timing.booking_deadline,
         )
     if result.case is not None:
+        log.critical("money.stopped", extra={"attempt": attempt.id, "case": result.case.value})
         unit.open_case(
             Case(
                 kind=result.case,
@@ -148,7 +160,8 @@ def _add_effects(unit: Unit, result: Step, occasion: Occasion) -> None:
                 collection_id=attempt.collection_id,
                 opened_at=occasion.now,
                 summary=f"Stripe took another amount than the {attempt.amount} that were asked for, in"
-                f" {attempt.intent_id}. It is not booked in Splynx. Compare both and book by hand.",
+                f" {attempt.intent_id}. It is not booked in Splynx. Compare both and book by hand. Nothing"
+                " more is charged until somebody has looked at it and closed this case.",
             )
         )
 

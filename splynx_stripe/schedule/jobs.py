@@ -9,8 +9,9 @@ from datetime import timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from splynx_stripe.domain.errors import (
-    NotPermittedError,
+    BrokenInvariantError,
     OutcomeUnknownError,
+    RejectedError,
     RetryableError,
 )
 from splynx_stripe.domain.stripe import StripeAccount
@@ -20,6 +21,7 @@ from splynx_stripe.kit.clock import Clock
 
 log = logging.getLogger(__name__)
 
+_TROUBLES = (RejectedError, RetryableError, OutcomeUnknownError, BrokenInvariantError)
 _RELEASE_EVERY = timedelta(minutes=1)
 
 
@@ -63,7 +65,7 @@ class Jobs:
         for account in self._accounts():
             try:
                 new = await self._poll.run(account)
-            except (RetryableError, OutcomeUnknownError, NotPermittedError) as error:
+            except _TROUBLES as error:
                 log.warning("poll.failed", extra={"account": account.key, "error": str(error)})
                 self._troubles[account] = f"Stripe account {account.key} cannot be read: {error}"
             else:

@@ -8,8 +8,9 @@ raises `ShapeError`. The shapes are those of `API_VERSION`; only what we use is 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, TypeVar, get_args
 
@@ -41,6 +42,7 @@ HANDLED_EVENT_TYPES: Final[tuple[HandledEventType, ...]] = get_args(HandledEvent
 """The events that the flows act on; nothing else is subscribed to or polled."""
 
 _LATEST_S = 253_402_300_799  # the last second of the year 9999, where datetime ends
+_CLIENT_SECRET = re.compile(rb'("client_secret"\s*:\s*")[^"\\]*(")')
 _MAX_AMOUNT = 10**15  # far above anything Stripe can charge, and safe in a 64-bit column
 
 
@@ -232,6 +234,7 @@ def event_envelope(raw: object, body: bytes) -> StripeEvent:
 
 
 def _as_event(shape: _Event, body: bytes, intent: PaymentIntent | None) -> StripeEvent:
+    """Leaves the client secret out: bodies are kept, and whoever has it could confirm (I12)."""
     return StripeEvent(
         id=shape.id,
         type=shape.type,
@@ -239,8 +242,8 @@ def _as_event(shape: _Event, body: bytes, intent: PaymentIntent | None) -> Strip
         livemode=shape.livemode,
         account=shape.account,
         api_version=shape.api_version,
-        body=body,
-        payment_intent=intent,
+        body=_CLIENT_SECRET.sub(rb"\1\2", body),
+        payment_intent=None if intent is None else replace(intent, client_secret=""),
     )
 
 

@@ -1,0 +1,40 @@
+"""Keeps a second daemon from one SQLite file, which has one writer (fault 8).
+
+On PostgreSQL several daemons may share a database: claims and fencing tokens keep them apart.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from splynx_stripe.store.engine import parse_url
+from splynx_stripe.store.errors import StoreUnavailableError
+
+
+@contextmanager
+def only_daemon(url: str) -> Iterator[None]:
+    """Holds the database for this process. The lock ends with the process, however it ends.
+
+    Raises:
+        StoreUnavailableError: another daemon holds it.
+    """
+    parsed = parse_url(url)
+    if parsed.drivername != "sqlite":
+        yield
+        return
+    descriptor = os.open(f"{parsed.database}.daemon-lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StoreUnavailableError(
+            f"another daemon is running on {parsed.database}. Stop it first, or use PostgreSQL,"
+            " which several daemons can share. No money was touched."
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,122 @@
+"""The network between a process and the servers: requests outlive their senders and lose answers.
+
+A request that has left is a task of the world: it arrives, is executed and answered whether or
+not its sender still lives or still waits. That is how a POST can take effect after a crash.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from tests.simulation.clockwork import Scheduler, SimClock, Stamp, turn, until
+
+T = TypeVar("T")
+
+
+class Spoil(StrEnum):
+    """What the network or a server may do to a request."""
+
+    REFUSED = "refused"
+    LOST_REQUEST = "lost_request"
+    LOST_ANSWER = "lost_answer"
+    HALF_ANSWER = "half_answer"
+    ERROR_BEFORE = "error_before"
+    ERROR_AFTER = "error_after"
+    RATE_LIMIT = "rate_limit"
+    LOCK_TIMEOUT = "lock_timeout"
+    KEY_IN_USE = "key_in_use"
+    UNAUTHORIZED = "unauthorized"
+    SLOW = "slow"
+    NOT_JSON = "not_json"
+
+
+class LostError(Exception):
+    """The request or its answer got lost; the sender sees a broken connection or a timeout."""
+
+
+class RefusedError(Exception):
+    """No connection: surely nothing was sent."""
+
+
+@dataclass(slots=True)
+class Rule:
+    """Spoils the next `times` requests whose label contains `match`, after `skip` of them."""
+
+    spoil: Spoil
+    match: str
+    skip: int = 0
+    times: int = 1
+    until_s: float = float("inf")
+
+
+@dataclass(slots=True)
+class Exchange(Generic[T]):
+    """A request on its way."""
+
+    answered: Stamp = field(default_factory=Stamp)
+    answer: T | None = None
+
+
+class Network:
+    """Delivers requests with small random delays and applies the rules."""
+
+    def __init__(self, rng: random.Random, clock: SimClock, scheduler: Scheduler) -> None:
+        self._rng = rng
+        self._clock = clock
+        self._scheduler = scheduler
+        self.rules: list[Rule] = []
+        self.struck: list[Rule] = []
+
+    async def request(
+        self, label: str, execute: Callable[[Spoil | None], T], timeout_s: float
+    ) -> T:
+        """Sends a request and waits for its answer.
+
+        `execute` does the server's work at the moment the request arrives; it gets the spoil, for
+        those that are the server's own answers.
+        """
+        await turn(f"→ {label}")
+        spoil = self._spoil(label)
+        if spoil is Spoil.REFUSED:
+            raise RefusedError
+        exchange: Exchange[T] = Exchange()
+        deadline_s = self._clock.elapsed_s + timeout_s
+        self._scheduler.spawn(f"wire {label}", self._carry(exchange, execute, spoil))
+        while not exchange.answered.is_set and self._clock.elapsed_s < deadline_s:
+            await until(deadline_s, exchange.answered)
+        if exchange.answer is None:
+            raise LostError
+        return exchange.answer
+
+    async def _carry(
+        self, exchange: Exchange[T], execute: Callable[[Spoil | None], T], spoil: Spoil | None
+    ) -> None:
+        await until(self._clock.elapsed_s + self._latency_s(spoil))
+        if spoil is Spoil.LOST_REQUEST:
+            return
+        answer = execute(spoil)
+        await until(self._clock.elapsed_s + self._rng.randrange(1, 40) / 1000)
+        if spoil is not Spoil.LOST_ANSWER:
+            exchange.answer = answer
+            exchange.answered.is_set = True
+
+    def _latency_s(self, spoil: Spoil | None) -> float:
+        if spoil is Spoil.SLOW:
+            return float(self._rng.randrange(20, 70))
+        return self._rng.randrange(1, 80) / 1000
+
+    def _spoil(self, label: str) -> Spoil | None:
+        for rule in self.rules:
+            if rule.match not in label or self._clock.elapsed_s > rule.until_s or not rule.times:
+                continue
+            if rule.skip:
+                rule.skip -= 1
+                continue
+            rule.times -= 1
+            self.struck.append(rule)
+            return rule.spoil
+        return None

@@ -1,0 +1,272 @@
+"""A simulated Splynx: documents, payments without idempotency, statements; and our gateway on it.
+
+The gateway is the product's own (`SplynxHttpGateway`): paging, re-checked filters, reading of
+answers and meaning of errors are real; only the HTTP client is simulated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from splynx_stripe.gateways.splynx import client as splynx_client
+from splynx_stripe.gateways.splynx.api import SplynxApi
+from splynx_stripe.gateways.splynx.errors import Answer
+from splynx_stripe.gateways.splynx.gateway import SplynxHttpGateway
+from splynx_stripe.gateways.splynx.resources import Call
+from tests.simulation.network import LostError, Network, RefusedError, Spoil
+
+TIMEOUT_S = 30.0
+_NOWHERE = URL("http://splynx.invalid")
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Switches:
+    """The unknowns of the reference, as this server has them."""
+
+    marks_invoice_paid: bool = True
+    marks_proforma_paid: bool = False
+    ignores_filters: bool = False
+    ignores_put: bool = False
+    page_cap: int = 100
+
+
+@dataclass(slots=True)
+class SplynxSide:
+    """The ledger. Money is in ten-thousandths, as Splynx stores it."""
+
+    switches: Switches
+    documents: dict[str, Row] = field(default_factory=dict)
+    customers: dict[str, Row] = field(default_factory=dict)
+    payments: list[Row] = field(default_factory=list)
+    statements: list[Row] = field(default_factory=list)
+    records: list[Row] = field(default_factory=list)
+    deposits: dict[int, Decimal] = field(default_factory=dict)
+    on_change: Callable[[], None] = lambda: None
+    key_works: bool = True
+
+    def add_customer(self, customer_id: int, partner_id: int) -> None:
+        """Adds a customer without debts."""
+        self.customers[f"admin/customers/customer/{customer_id}"] = {
+            "id": customer_id,
+            "partner_id": partner_id,
+            "name": f"Customer {customer_id}",
+            "email": f"c{customer_id}@example.com",
+            "phone": "",
+            "status": "active",
+        }
+        self.deposits[customer_id] = Decimal(0)
+
+    def add_document(self, kind: str, document_id: int, customer_id: int, total: Decimal) -> None:
+        """Adds an unpaid invoice or proforma invoice."""
+        path = "admin/finance/invoices" if kind == "invoice" else "admin/finance/proforma-invoices"
+        self.documents[f"{path}/{document_id}"] = {
+            "id": document_id,
+            "number": f"20261100{document_id:04d}",
+            "customer_id": customer_id,
+            "status": "not_paid",
+            "total": f"{total:.4f}",
+            "due": f"{total:.4f}",
+            "payment_id": 0,
+            "date_created": "2026-11-01",
+            "date_till": "2026-11-15",
+        }
+        if kind == "proforma":
+            del self.documents[f"{path}/{document_id}"]["due"]
+
+    def execute(self, call: Call, spoil: Spoil | None) -> Answer:
+        """Executes a request as Splynx does."""
+        if spoil is Spoil.UNAUTHORIZED or not self.key_works:
+            return _error(403, "FORBIDDEN", "You don't have permission to do this action")
+        if spoil is Spoil.RATE_LIMIT:
+            return _error(429, "TOO_MANY", "Slow down")
+        if spoil is Spoil.ERROR_BEFORE:
+            return _error(502, "SERVER_ERROR", "Bad gateway")
+        answer = self._handle(call)
+        if spoil is Spoil.ERROR_AFTER:
+            return _error(500, "SERVER_ERROR", "Internal error")
+        if spoil in {Spoil.HALF_ANSWER, Spoil.NOT_JSON}:
+            return Answer(answer.status, b"<html>maintenance", {})
+        return answer
+
+    def _handle(self, call: Call) -> Answer:
+        if call.action == "view":
+            return self._view(call.path)
+        if call.action == "index":
+            return _json(200, self._search(call))
+        if call.action == "update":
+            return self._update(call.path, dict(call.body or {}))
+        return self._add(call.resource.path, dict(call.body or {}))
+
+    def _view(self, path: str) -> Answer:
+        if path.startswith("admin/config/company-info"):
+            return _json(200, {"company_name": "Northwind", "iso_country_code": "CZ"})
+        if path.startswith("admin/finance/payments/"):
+            wanted = int(path.rpartition("/")[2])
+            found = next((row for row in self.payments if row["id"] == wanted), None)
+        else:
+            found = self.documents.get(path) or self.customers.get(path)
+        if found is None:
+            return _error(404, "NOT_FOUND", "Not found")
+        return _json(200, found)
+
+    def _search(self, call: Call) -> list[Row]:
+        query = dict(call.query)
+        rows = self._collection(call.resource.path)
+        if not self.switches.ignores_filters:
+            for name, value in query.items():
+                if name.startswith("main_attributes["):
+                    rows = [row for row in rows if str(row.get(name[16:-1])) == value]
+        rows = sorted(rows, key=lambda row: -int(row["id"]))
+        offset, limit = int(query.get("offset", 0)), int(query.get("limit", 100))
+        return rows[offset : offset + min(limit, self.switches.page_cap)]
+
+    def _collection(self, path: str) -> list[Row]:
+        match path:
+            case "admin/finance/payments":
+                return self.payments
+            case "admin/finance/bank-statements":
+                return self.statements
+            case "admin/finance/bank-statements-records":
+                return self.records
+            case "admin/finance/payment-methods":
+                return [{"id": 3, "name": "Credit card", "is_active": "1"}]
+            case _:
+                return [row for key, row in self.documents.items() if key.startswith(path)]
+
+    def _update(self, path: str, body: Row) -> Answer:
+        if path not in self.documents:
+            return _error(404, "NOT_FOUND", "Not found")
+        if not self.switches.ignores_put:
+            self.documents[path].update(body)
+            if body.get("status") == "paid" and "due" in self.documents[path]:
+                self.documents[path]["due"] = "0.0000"
+            self.on_change()
+        return Answer(202, b"", {})
+
+    def _add(self, path: str, body: Row) -> Answer:
+        if path == "admin/finance/payments":
+            return self._add_payment(body)
+        rows = self.statements if path.endswith("statements") else self.records
+        rows.append({**body, "id": len(rows) + 1})
+        self.on_change()
+        return _json(201, {"id": len(rows)})
+
+    def _add_payment(self, body: Row) -> Answer:
+        if len(str(body["receipt_number"])) > 32 or Decimal(str(body["amount"])) == 0:
+            return _error(422, "INVALID_INPUT_DATA", "receipt_number or amount is wrong")
+        payment = {"invoice_id": None, "request_id": None, **body, "id": 330 + len(self.payments)}
+        self.payments.append(payment)
+        self.deposits[body["customer_id"]] += Decimal(str(body["amount"]))
+        self._pair(payment)
+        self.on_change()
+        return _json(201, {"id": payment["id"]})
+
+    def _pair(self, payment: Row) -> None:
+        amount = Decimal(str(payment["amount"]))
+        invoice = self.documents.get(f"admin/finance/invoices/{payment['invoice_id']}")
+        if invoice is not None and invoice["status"] != "deleted":
+            due = max(Decimal(str(invoice["due"])) - amount, Decimal(0))
+            invoice["due"] = f"{due:.4f}"
+            if due == 0 and self.switches.marks_invoice_paid:
+                invoice.update(status="paid", payment_id=payment["id"])
+        proforma = self.documents.get(f"admin/finance/proforma-invoices/{payment['request_id']}")
+        if proforma is not None and self.switches.marks_proforma_paid:
+            proforma.update(status="paid", payment_id=payment["id"])
+
+    # --- what the office does meanwhile ------------------------------------------------------
+
+    def pay_by_cash(self, key: str) -> None:
+        """Somebody pays the document at the counter."""
+        row = self.documents[key]
+        if row["status"] == "not_paid":
+            row.update(status="paid", payment_id=1)
+            if "due" in row:
+                row["due"] = "0.0000"
+            self.on_change()
+
+    def change_due(self, key: str, factor: Decimal) -> None:
+        """The office edits the document: less or more is due."""
+        row = self.documents[key]
+        if row["status"] != "not_paid":
+            return
+        name = "due" if "due" in row else "total"
+        row[name] = f"{max(Decimal(str(row[name])) * factor, Decimal(1)).quantize(Decimal(1)):.4f}"
+        self.on_change()
+
+    def delete(self, key: str) -> None:
+        """The office deletes the document."""
+        if self.documents[key]["status"] == "not_paid":
+            self.documents[key]["status"] = "deleted"
+            self.on_change()
+
+
+def _json(status: int, value: object) -> Answer:
+    return Answer(status, json.dumps(value).encode(), {})
+
+
+def _error(status: int, code: str, message: str) -> Answer:
+    return _json(status, {"error": {"message": message, "code": status, "internal_code": code}})
+
+
+class _Client:
+    """Takes the HTTP client's place."""
+
+    def __init__(self, side: SplynxSide, network: Network) -> None:
+        self._side = side
+        self._network = network
+
+    def address(self, _call: Call) -> URL:
+        return _NOWHERE
+
+    async def exchange(self, call: Call) -> Answer:
+        try:
+            return await self._network.request(
+                f"Splynx {call.method} {call.resource.path}",
+                lambda spoil: self._side.execute(call, spoil),
+                TIMEOUT_S,
+            )
+        except RefusedError:
+            key: Any = ("splynx", 443, True)
+            refused = aiohttp.ClientConnectorError(key, OSError("refused"))
+            raise splynx_client._meaning(call, refused) from None  # noqa: SLF001 - its real meaning
+        except LostError:
+            raise splynx_client._meaning(call, TimeoutError()) from None  # noqa: SLF001
+
+
+class _Auth:
+    """Takes the login's place: every request is let through."""
+
+    confidential = ()
+
+    async def using(self, send: Callable[[None], Awaitable[Answer]]) -> Answer:
+        return await send(None)
+
+
+class _Api(SplynxApi):
+    """The product's API layer; only the sending is simulated."""
+
+    def __init__(self, client: _Client) -> None:
+        self._client = client  # type: ignore[assignment]  # it has what is used
+        self._auth = _Auth()  # type: ignore[assignment]  # it has what is used
+        self._own_client = client
+
+    async def _send(self, call: Call, address: URL) -> Answer:  # noqa: ARG002 - nowhere to go
+        return await self._own_client.exchange(call)
+
+
+class SimSplynxGateway(SplynxHttpGateway):
+    """The product's gateway; only the way to the server is simulated."""
+
+    def __init__(self, side: SplynxSide, network: Network) -> None:
+        self._api = _Api(_Client(side, network))
+
+
