@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help
 help: ## Lists the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements-dev.lock tools/system-packages
 	@tools/system-packages
@@ -59,6 +59,23 @@ imports: $(READY) ## Imports point inwards.
 .PHONY: tidy
 tidy: $(READY) ## Sizes, docstrings and forbidden words.
 	@$(BIN)/python -m pytest -q tests/architecture
+
+.PHONY: simulate
+simulate: $(READY) ## Histories with faults, checked against 14 promises. SEEDS=n SEED=x|fresh FAULT=n JOBS=2 ONE=1
+	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),2000) --jobs $(or $(JOBS),2) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(FAULT),--fault $(FAULT)) $(if $(ONE),--one)
+
+.PHONY: sabotage
+sabotage: $(READY) ## Deliberate bugs, each of which the simulation must find (some minutes).
+	@$(BIN)/python -m tests.simulation.sabotage
+
+.PHONY: bench
+bench: $(READY) ## Benchmarks as ratios in one run; writes docs/performance.md.
+	@$(BIN)/python -m bench
+
+.PHONY: bench-peers
+bench-peers: $(READY) ## The same against dj-stripe and stripe-sync-engine, in environments of their own.
+	@$(BIN)/python -m bench.peers
 
 .PHONY: fmt
 fmt: $(READY) ## Formats the code and mends what can be mended.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO, Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -330,9 +332,19 @@ def test_a_secret_file_that_cannot_be_read_is_told_with_the_reason(folder: Confi
     assert "the secret file stripe.key cannot be read: Is a directory." in one_problem(folder)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_secret_file_without_permission_is_told_with_the_command(folder: ConfigFolder) -> None:
+def test_a_secret_file_without_permission_is_told_with_the_command(
+    folder: ConfigFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder.write(KEYS).secret("stripe.key", mode=0)
+    open_file = Path.open
+
+    def open_as_others_do(file: Path, mode: str = "r") -> IO[Any]:
+        """Root may open everything, so what another user would get is played."""
+        if not file.stat().st_mode & 0o444:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+        return open_file(file, mode)
+
+    monkeypatch.setattr(Path, "open", open_as_others_do)
 
     assert "cannot be read: Permission denied. Let the user" in one_problem(folder)
 
