@@ -12,6 +12,7 @@ from splynx_stripe.domain.case import Case, CaseKind
 from splynx_stripe.domain.collection import CollectionNews
 from splynx_stripe.domain.errors import (
     BrokenInvariantError,
+    NotFoundError,
     NotPermittedError,
     OutcomeUnknownError,
     RejectedError,
@@ -53,19 +54,20 @@ class LookAfter:
 
     async def look_at(self, attempt: Attempt) -> None:
         """Asks Stripe about one attempt, ends it if nobody wants it, and plans the next look."""
-        contradiction = ""
+        case: Case | None = None
         try:
             known, _ = await self._asker.ask(attempt, _ACTOR)
-            if known.state in _WAITING and await self._is_unwanted(known):
-                known = await self._asker.tell(known.id, News(NewsKind.CANCEL_REQUESTED), _ACTOR)
+            await self._end_if_unwanted(known)
         except (RetryableError, OutcomeUnknownError, NotPermittedError) as error:
             log.warning("attempt.look_failed", extra={"attempt": attempt.id, "error": str(error)})
+        except NotFoundError as error:
+            # Stripe forgets no PaymentIntent: the keys are those of another account by now.
+            case = _out_of_sight(attempt, self._occasion(), str(error))
         except (RejectedError, BrokenInvariantError) as error:
             log.error(  # noqa: TRY400 - a refusal is an answer; its trace says nothing
                 "attempt.look_refused", extra={"attempt": attempt.id, "error": str(error)}
             )
-            contradiction = str(error)
-        await self._plan_next(attempt, contradiction)
+        await self._plan_next(attempt, case)
 
     async def release_idle_leases(self) -> int:
         """Closes collections whose request died before it had an attempt."""
@@ -79,6 +81,10 @@ class LookAfter:
 
         return await self._rooms.store.run(work)
 
+    async def _end_if_unwanted(self, attempt: Attempt) -> None:
+        if attempt.state in _WAITING and await self._is_unwanted(attempt):
+            await self._asker.tell(attempt.id, News(NewsKind.CANCEL_REQUESTED), _ACTOR)
+
     async def _is_unwanted(self, attempt: Attempt) -> bool:
         """Says whether a PaymentIntent must not take money any more: too old, or overtaken."""
         if self._rooms.clock.now() - attempt.prepared_at >= self._rooms.timing.abandoned_after:
@@ -87,7 +93,7 @@ class LookAfter:
         look = await self._looker.again(collection.payable)
         return look.verdict is not Verdict.PAYABLE or look.amount != attempt.amount
 
-    async def _plan_next(self, attempt: Attempt, contradiction: str) -> None:
+    async def _plan_next(self, attempt: Attempt, case: Case | None) -> None:
         """Moves `next_look_at` on and opens a case where waiting alone ends nothing (I10)."""
         occasion = self._occasion()
 
@@ -98,8 +104,8 @@ class LookAfter:
             unit.save_attempt(replace(current, next_look_at=next_look(current, occasion)))
             if self._is_doubtful_for_too_long(current, occasion):
                 unit.open_case(_doubt(current, occasion))
-            if contradiction:
-                unit.open_case(_refusal(current, occasion, contradiction))
+            if case is not None and current.is_live:
+                unit.open_case(case)
 
         await self._rooms.store.run(work)
 
@@ -122,12 +128,13 @@ def _doubt(attempt: Attempt, occasion: Occasion) -> Case:
     )
 
 
-def _refusal(attempt: Attempt, occasion: Occasion, reason: str) -> Case:
+def _out_of_sight(attempt: Attempt, occasion: Occasion, reason: str) -> Case:
     return Case(
-        kind=CaseKind.REQUEST_CONFLICT,
+        kind=CaseKind.UNKNOWN_TOO_LONG,
         subject=attempt.id,
         collection_id=attempt.collection_id,
         opened_at=occasion.now,
-        summary=f"The state of a payment of {attempt.amount} cannot be found out: {reason} Whether money was"
-        f" taken is not known; look for {attempt.intent_id or attempt.id} in the Stripe dashboard.",
+        summary=f"What became of a payment of {attempt.amount} cannot be found out: {reason} Money may have"
+        f" been taken; look for {attempt.intent_id or attempt.id} in the dashboard of the Stripe account that"
+        f" section {attempt.account.name} had before. It is asked for again until it is known.",
     )

@@ -56,7 +56,7 @@ def apply_news(unit: Unit, attempt_id: str, news: News, occasion: Occasion) -> A
         _record(unit, f"attempt.{after.state}", before, after, occasion)
         _add_effects(unit, result, occasion)
         _tell_collection(unit, after, occasion)
-        _settle_doubt(unit, before, after, occasion)
+        _settle_doubt(unit, after, occasion)
     elif _is_newly_declined(before, after):
         _record(unit, "attempt.declined", before, after, occasion)
     return require_attempt(unit, attempt_id)
@@ -176,8 +176,8 @@ def _tell_collection(unit: Unit, attempt: Attempt, occasion: Occasion) -> None:
             move_collection(unit, collection, CollectionNews.ATTEMPT_ENDED, occasion)
 
 
-def _settle_doubt(unit: Unit, before: Attempt, after: Attempt, occasion: Occasion) -> None:
-    if before.state in UNSURE_STATES and after.state not in UNSURE_STATES:
+def _settle_doubt(unit: Unit, after: Attempt, occasion: Occasion) -> None:
+    if after.state not in UNSURE_STATES:
         unit.close_case(
             CaseKind.UNKNOWN_TOO_LONG,
             after.id,

@@ -60,10 +60,10 @@ def test_late_money_does_not_take_the_lease_again(state: CollectionState) -> Non
             assert COLLECTION_TRANSITIONS[state, item] not in LIVE_COLLECTION_STATES
 
 
-def test_a_debt_is_known_by_partner_customer_document_and_currency() -> None:
+def test_a_debt_is_known_by_the_id_of_its_document() -> None:
     payable = Payable(1, 17, PayableKind.PROFORMA, 61, "202611000003", "JPY")
 
-    assert payable.key == "1/17/proforma/202611000003/JPY"
+    assert payable.key == "proforma/61"
     assert payable.kind.document_kind is DocumentKind.PROFORMA
     collection = Collection(
         "col_1", payable, Route.PORTAL, CollectionState.OPEN, datetime(2026, 11, 3, tzinfo=UTC)
