@@ -102,18 +102,31 @@ def cases(*, config_path: Path, limit: int, show_all: bool) -> None:
 @config_option
 @click.argument("number", type=int)
 @click.option("--note", required=True, help="What was found and done; it stays in the books.")
-def close_case(config_path: Path, number: int, note: str) -> None:
-    """Close a case after a person has looked; money that it had stopped may move again."""
+@click.option("--retry", is_flag=True, help="Let the daemon try again what was refused.")
+def close_case(*, config_path: Path, number: int, note: str, retry: bool) -> None:
+    """Close a case after a person has looked; money that it had stopped may move again.
 
-    def work(unit: SqlUnit) -> bool:
+    With --retry a refused booking is carried out again. That is also right after somebody has
+    entered the payment by hand with the PaymentIntent as its receipt number: it is found then.
+    """
+    now = SystemClock().now()
+    deadline_at = now + settings_or_exit(config_path).timing().booking_deadline
+
+    def work(unit: SqlUnit) -> str:
         found = [case for case in unit.cases(only_open=True, limit=10_000) if case.id == number]
-        now = SystemClock().now()
-        return any(unit.close_case(case.kind, case.subject, now=now, note=note) for case in found)
+        if not found:
+            return f"There is no open case {number}. Nothing was changed."
+        (case,) = found
+        if retry and not unit.retry_effect(case.subject, now=now, deadline_at=deadline_at):
+            return f"Case {number} is about nothing that can be tried again. Nothing was changed."
+        unit.close_case(case.kind, case.subject, now=now, note=note)
+        return ""
 
-    if not _with_store(config_path, lambda store: store.run(work)):
-        click.echo(f"There is no open case {number}. Nothing was changed.", err=True)
+    problem = _with_store(config_path, lambda store: store.run(work))
+    if problem:
+        click.echo(problem, err=True)
         sys.exit(1)
-    click.echo(f"Case {number} is closed.")
+    click.echo(f"Case {number} is closed.{' It is tried again now.' if retry else ''}")
 
 
 def _read(config_path: Path, work: Callable[[SqlUnit], T]) -> T:

@@ -41,6 +41,16 @@ _SAVE = (
     .values({name: bindparam(f"to_{name}", type_=_e[name].type) for name in _PROGRESS})
 )
 
+_RETRY = (
+    update(effects)
+    .where(_e.key == bindparam("of_key"), _e.state == EffectState.FAILED)
+    .values(
+        state=EffectState.PENDING,
+        next_at=bindparam("to_next_at", type_=_e.next_at.type),
+        deadline_at=bindparam("to_deadline_at", type_=_e.deadline_at.type),
+    )
+)
+
 
 class EffectRows(UnitPart):
     """The part of a unit that knows effects."""
@@ -64,6 +74,11 @@ class EffectRows(UnitPart):
     def effect(self, key: str) -> StoredEffect | None:
         row = self._connection.execute(_BY_KEY, {"key": key}).mappings().first()
         return _effect(row) if row is not None else None
+
+    def retry_effect(self, key: str, *, now: datetime, deadline_at: datetime) -> bool:
+        """Lets an effect that was given to a person be carried out again. False: it was not."""
+        values = {"of_key": key, "to_next_at": now, "to_deadline_at": deadline_at}
+        return self._connection.execute(_RETRY, values).rowcount == 1
 
     def claim_effects(self, now: datetime, until: datetime, limit: int) -> Sequence[StoredEffect]:
         # Two statements: an UPDATE with a locking subquery may lock more rows than its LIMIT.

@@ -22,7 +22,7 @@ def payable(number: str = "202611000042") -> Payable:
         partner_id=1,
         customer_id=17,
         kind=PayableKind.INVOICE,
-        document_id=42,
+        document_id=int(number[-6:]) if number.isdecimal() else 42,
         document_number=number,
         currency="EUR",
     )

@@ -265,3 +265,29 @@ def test_doctor_names_a_wrong_stripe_key_without_showing_it(
 
     assert "BAD  Stripe account default:test cannot be used" in found.stdout
     assert "sk_test_sandbox_default" not in found.output
+
+
+def test_a_closed_case_tells_no_more_and_keeps_what_was_found(office: Office) -> None:
+    asyncio.run(_pay_an_invoice(office.folder, splynx_refuses=True))
+
+    closed = office.run("close-case", "1", "--note", "Entered by hand.")
+
+    assert (closed.exit_code, closed.stdout) == (0, "Case 1 is closed.\n")
+    assert office.run("cases").exit_code == 0
+    assert "Entered by hand." in office.run("cases", "--all").stdout
+
+
+def test_a_refused_booking_is_carried_out_again_when_a_person_says_so(office: Office) -> None:
+    asyncio.run(_pay_an_invoice(office.folder, splynx_refuses=True))
+
+    closed = office.run("close-case", "1", "--note", "Splynx is mended.", "--retry")
+
+    assert closed.stdout == "Case 1 is closed. It is tried again now.\n"
+    assert office.run("cases").exit_code == 0
+
+
+def test_a_case_that_is_not_there_is_said_to_be_so(office: Office) -> None:
+    closed = office.run("close-case", "7", "--note", "x", "--retry")
+
+    assert closed.exit_code == 1
+    assert "There is no open case 7. Nothing was changed." in closed.stderr
