@@ -68,7 +68,7 @@ async def test_an_ended_collection_frees_the_lease(store: SqlStore, state: Colle
 
     assert await store.read(lambda unit: unit.live_collection(payable())) == later
     assert await store.read(lambda unit: unit.latest_collection(payable())) == later
-    assert await store.read(lambda unit: unit.latest_collection(payable("other"))) is None
+    assert await store.read(lambda unit: unit.latest_collection(payable("202611000007"))) is None
 
 
 async def test_different_payables_do_not_wait_for_each_other(store: SqlStore) -> None:
