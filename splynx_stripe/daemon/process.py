@@ -22,6 +22,7 @@ from splynx_stripe.kit.tasks import Supervisor
 from splynx_stripe.store.daemon_lock import only_daemon
 from splynx_stripe.store.migrate import migrate
 from splynx_stripe.store.store import SqlStore, open_store
+from splynx_stripe.store.unit import SqlUnit
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +41,17 @@ class Daemon:
     async def run(self) -> None:
         """Runs until SIGTERM or SIGINT. Ready is said only after we have answered ourselves."""
         url = self._settings.database.url
-        with only_daemon(url):
-            await self._run_on(url)
+        with only_daemon(url) as is_alone:
+            await self._run_on(url, is_alone=is_alone)
         log.info("daemon.stopped")
 
-    async def _run_on(self, url: str) -> None:
+    async def _run_on(self, url: str, *, is_alone: bool) -> None:
         migrate(url, clock=self._clock)
         store = open_store(url, clock=self._clock, ids=self._ids)
         async with Supervisor() as tasks:
             try:
+                if is_alone:
+                    await store.run(_release_claims)
                 await self._run_with(store, tasks)
             finally:
                 await store.close()
@@ -122,6 +125,12 @@ class Daemon:
                 await ping()
             systemd.notify("WATCHDOG=1")
             await self._clock.sleep(every_s)
+
+
+def _release_claims(unit: SqlUnit) -> None:
+    """Takes back what the last daemon held when it ended, so that its work goes on at once."""
+    unit.release_effects()
+    unit.release_inbox()
 
 
 def _tell_what_needs_a_restart(old: Settings, new: Settings) -> None:

@@ -15,15 +15,17 @@ from splynx_stripe.store.errors import StoreUnavailableError
 
 
 @contextmanager
-def only_daemon(url: str) -> Iterator[None]:
-    """Holds the database for this process. The lock ends with the process, however it ends.
+def only_daemon(url: str) -> Iterator[bool]:
+    """Holds the database for this process and says whether nobody else can use it as a daemon.
+
+    The lock ends with the process, however it ends.
 
     Raises:
         StoreUnavailableError: another daemon holds it.
     """
     parsed = parse_url(url)
     if parsed.drivername != "sqlite":
-        yield
+        yield False
         return
     descriptor = os.open(f"{parsed.database}.daemon-lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -35,6 +37,6 @@ def only_daemon(url: str) -> Iterator[None]:
             " which several daemons can share. No money was touched."
         ) from None
     try:
-        yield
+        yield True
     finally:
         os.close(descriptor)

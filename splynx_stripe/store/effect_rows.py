@@ -51,6 +51,8 @@ _RETRY = (
     )
 )
 
+_RELEASE = update(effects).where(_e.claimed_until.is_not(None)).values(claimed_until=None)
+
 
 class EffectRows(UnitPart):
     """The part of a unit that knows effects."""
@@ -79,6 +81,10 @@ class EffectRows(UnitPart):
         """Lets an effect that was given to a person be carried out again. False: it was not."""
         values = {"of_key": key, "to_next_at": now, "to_deadline_at": deadline_at}
         return self._connection.execute(_RETRY, values).rowcount == 1
+
+    def release_effects(self) -> int:
+        """Takes all claims back; right only when nobody else can be at work (a lone daemon's start)."""
+        return self._connection.execute(_RELEASE).rowcount
 
     def claim_effects(self, now: datetime, until: datetime, limit: int) -> Sequence[StoredEffect]:
         # Two statements: an UPDATE with a locking subquery may lock more rows than its LIMIT.

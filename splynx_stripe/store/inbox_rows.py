@@ -53,6 +53,8 @@ _NEWEST = select(func.max(_i.received_at)).where(
     _i.account == bindparam("account"), _i.source == bindparam("source")
 )
 
+_RELEASE = update(inbox).where(_i.claimed_until.is_not(None)).values(claimed_until=None)
+
 
 class InboxRows(UnitPart):
     """The part of a unit that knows received events."""
@@ -73,6 +75,10 @@ class InboxRows(UnitPart):
             "body": event.body,
         }
         return self._inserted(_RECEIVE, values)
+
+    def release_inbox(self) -> int:
+        """Takes all claims back; right only when nobody else can be at work (a lone daemon's start)."""
+        return self._connection.execute(_RELEASE).rowcount
 
     def claim_inbox(self, now: datetime, until: datetime, limit: int) -> Sequence[InboxEvent]:
         # Two statements: an UPDATE with a locking subquery may lock more rows than its LIMIT.
