@@ -23,6 +23,7 @@ $(READY): requirements-dev.lock tools/system-packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock 2>&1 | grep -v DEPRECATION || true
 	@$(BIN)/python -c 'import stripe, sqlalchemy, playwright, systemd'
+	@$(BIN)/python -m tools.axe_core >/dev/null
 	@touch $@
 
 .PHONY: setup

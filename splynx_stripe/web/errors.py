@@ -20,14 +20,13 @@ from splynx_stripe.domain.errors import (
     RetryableError,
 )
 from splynx_stripe.web.edge import EDGE
-from splynx_stripe.web.i18n import later
+from splynx_stripe.web.i18n import Language, later
 from splynx_stripe.web.identity import CannotIdentifyError
-from splynx_stripe.web.pages import Notice, language_of_request, render_notice
-from splynx_stripe.web.routing import route_name
+from splynx_stripe.web.pages import Link, Notice, language_of_request, render_notice
+from splynx_stripe.web.routing import WEBHOOK_ROUTE, route_name
 
 log = logging.getLogger(__name__)
 
-WEBHOOK_ROUTE = "webhook"
 _SCRIPT_ROUTES = frozenset({"pay-start", "result-status", WEBHOOK_ROUTE})
 """The routes that are asked by programs and answer in JSON."""
 
@@ -229,6 +228,16 @@ def _as_page(request: web.Request, problem: Problem, error_id: str) -> web.Respo
         icon="warning",
         title=language.say(problem.title),
         sentences=tuple(language.say(text) for text in problem.sentences),
+        links=_way_to_try_again(request, problem, language),
         error_id=error_id,
     )
     return render_notice(request, language, notice, status=problem.status)
+
+
+def _way_to_try_again(
+    request: web.Request, problem: Problem, language: Language
+) -> tuple[Link, ...]:
+    """Leads to the same page, where waiting helps."""
+    if not problem.retry_after_s or request.method != "GET":
+        return ()
+    return (Link(language.say(later("Try again")), request.path_qs),)

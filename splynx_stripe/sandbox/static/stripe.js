@@ -9,15 +9,16 @@
   const VERSION = '2026-10-28.endive';
   const FONT = 'system-ui, sans-serif';
   const CSS = `
-    .sbx { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; font: 16px/1.4 ${FONT}; color: var(--sbx-text, #30313d); }
-    .sbx label { display: block; font-size: 14px; margin-bottom: 4px; }
+    .sbx { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; font: var(--sbx-size, 16px)/1.4 ${FONT}; color: var(--sbx-text, #30313d); }
+    .sbx label { display: block; font-size: .875em; margin-bottom: 4px; }
     .sbx .sbx-wide { grid-column: 1 / -1; }
     .sbx input { box-sizing: border-box; width: 100%; min-height: 46px; padding: 10px 12px; font: inherit; color: inherit;
-      background: #fff; border: 1px solid #8d93a1; border-radius: 6px; }
+      background: var(--sbx-ground, #fff); border: 1px solid #8d93a1; border-radius: var(--sbx-radius, 6px); }
+    .sbx input::placeholder { color: inherit; opacity: .65; }
     .sbx input:focus { outline: 3px solid var(--sbx-primary, #0570de); outline-offset: 1px; }
-    .sbx input[aria-invalid=true] { border-color: #b3093c; }
-    .sbx .sbx-error { color: #b3093c; font-size: 14px; margin: 4px 0 0; }
-    .sbx .sbx-note { font-size: 13px; color: #5b606e; margin: 0; }
+    .sbx input[aria-invalid=true] { border-color: var(--sbx-danger, #b3093c); }
+    .sbx .sbx-error { color: var(--sbx-danger, #b3093c); font-size: 14px; margin: 4px 0 0; }
+    .sbx .sbx-note { font-size: 13px; opacity: .8; margin: 0; }
     .sbx-veil { position: fixed; inset: 0; z-index: 2147483000; display: grid; place-items: center; padding: 16px;
       background: rgba(20, 22, 30, .6); }
     .sbx-panel { box-sizing: border-box; width: 100%; max-width: 400px; padding: 24px; background: #fff; color: #30313d;
@@ -26,6 +27,14 @@
     .sbx-panel button { width: 100%; min-height: 46px; margin-top: 12px; font: inherit; font-weight: 600; color: #fff;
       background: #0b5fbd; border: 0; border-radius: 6px; cursor: pointer; }
     .sbx-panel button + button { color: #30313d; background: #e3e6ec; }`;
+  const LOOKS = {
+    colorPrimary: '--sbx-primary',
+    colorText: '--sbx-text',
+    colorBackground: '--sbx-ground',
+    colorDanger: '--sbx-danger',
+    borderRadius: '--sbx-radius',
+    fontSizeBase: '--sbx-size',
+  };
   const MESSAGES = {
     incomplete_number: 'Your card number is incomplete.',
     invalid_number: 'Your card number is invalid.',
@@ -114,8 +123,9 @@
     }
 
     _look(variables) {
-      if (variables.colorPrimary) this._root.style.setProperty('--sbx-primary', variables.colorPrimary);
-      if (variables.colorText) this._root.style.setProperty('--sbx-text', variables.colorText);
+      for (const [name, variable] of Object.entries(LOOKS)) {
+        if (variables[name]) this._root.style.setProperty(variable, variables[name]);
+      }
       if (variables.fontFamily) this._root.style.fontFamily = variables.fontFamily;
     }
 

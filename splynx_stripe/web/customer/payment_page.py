@@ -150,7 +150,8 @@ def _show_form(
         "is_test": not price.terms.account.livemode,
         "ticket": edge.tickets.write(ticket, Purpose.PAY, edge.deps.clock.now()),
         "stripe_js_url": edge.site.stripe_js_url,
-        "contact": contact_of(view.company, language),
+        "email": view.company.email if view.company else "",
+        "phone": view.company.phone if view.company else "",
         "page_url": page_path(edge.site, visit.entrance.name, visit.item),
     }
     return render(request, "pay.html", language, context)
@@ -181,7 +182,7 @@ def _links(
     edge: Edge, view: PaymentView, entrance: Entrance, language: Language
 ) -> tuple[Link, ...]:
     if view.standing is Standing.NOT_ALLOWED:
-        text = language.say(later("Sign in to the customer portal"))
+        text = language.say(later("Sign in"))
         return (Link(text, f"{edge.site.portal_url}login/", leaves_frame=True),)
     return (portal_link(edge.site, language, PayableKind(entrance.kind.value)),)
 

@@ -28,7 +28,7 @@ class Wording:
 NO_MONEY_TAKEN = later("No money was taken.")
 NOTHING_TO_DO = later("You do not need to do anything else.")
 
-_PAID = Wording("success", later("Paid"), (later("Thank you. This is paid, nothing is due."),))
+_PAID = Wording("success", later("Paid"), (later("Thank you. There is nothing left to pay."),))
 _RECEIVED = Wording(
     "success",
     later("Payment received"),
@@ -84,7 +84,7 @@ _NOT_SEEN = Wording(
     later("Not paid yet"),
     (
         later("We have not seen a payment so far."),
-        later("If you have just paid, wait a moment: this page updates itself."),
+        later("If you have just paid, please wait a moment."),
     ),
 )
 _UNKNOWN = Wording(
@@ -92,7 +92,7 @@ _UNKNOWN = Wording(
     later("We do not know yet"),
     (
         later("We are still waiting for an answer about your payment."),
-        later("Please do not pay again. This page updates itself."),
+        later("Please do not pay again."),
     ),
 )
 _FAILED = Wording("warning", later("Not paid"), (NO_MONEY_TAKEN,))

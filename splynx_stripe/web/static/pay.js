@@ -16,6 +16,7 @@
   const texts = form.dataset;
   const LOAD_TIMEOUT_MS = 20000;
   const START_TIMEOUT_MS = 45000;
+  const MAY_PRESS_AGAIN = ["not_started", "try_again", "too_many", "unreachable", "cannot_identify"];
   let busy = false;
   let isFormReady = false;
   let stripe;
@@ -66,6 +67,7 @@
         colorText: colour("--text"),
         colorDanger: colour("--bad"),
         fontFamily: "system-ui, sans-serif",
+        fontSizeBase: css.fontSize, // whoever reads in large letters types in them too
         borderRadius: "10px",
       },
     };
@@ -126,17 +128,29 @@
   // Answers with what to say, or with nothing when the browser is on its way elsewhere.
   async function pay() {
     const check = await elements.submit();
-    if (check.error) return { message: check.error.message || texts.textDeclined, isAboutField: true };
+    if (check.error) return { message: reasonOf(check.error), isAboutField: true };
     const started = await start();
     if (["paid", "received", "processing"].includes(started.state)) {
       location.assign(started.result_url);
       return null;
     }
     if (!started.client_secret) {
-      reload.hidden = ["not_started", "try_again", "too_many"].includes(started.state);
+      const canPressAgain = MAY_PRESS_AGAIN.includes(started.state);
+      reload.hidden = canPressAgain;
+      button.hidden = !canPressAgain;
       return { message: started.message || texts.textNotStarted };
     }
     return confirm(started);
+  }
+
+  // The errors after which it is sure that no money was taken.
+  function isRefusal(error) {
+    const isUnconfirmed = error.code === "payment_intent_authentication_failure";
+    return isUnconfirmed || error.type === "card_error" || error.type === "validation_error";
+  }
+
+  function reasonOf(error) {
+    return error.message ? `${error.message} ${texts.textNotTaken}` : texts.textDeclined;
   }
 
   async function confirm(started) {
@@ -152,11 +166,7 @@
     } catch {
       answer = {};
     }
-    const error = answer.error;
-    if (error && (error.type === "card_error" || error.type === "validation_error")) {
-      const reason = error.message ? `${error.message} ${texts.textNotTaken}` : texts.textDeclined;
-      return { message: reason };
-    }
+    if (answer.error && isRefusal(answer.error)) return { message: reasonOf(answer.error) };
     location.assign(resultUrl);
     return null;
   }

@@ -6,7 +6,7 @@
   const GIVE_UP_AFTER_MS = 3 * 60 * 1000;
   const SLOWEST_MS = 15000;
   const began = Date.now();
-  let waitMs = 2000;
+  let waitMs = 700; // a booking usually takes less than a second
 
   async function ask() {
     try {
@@ -30,7 +30,7 @@
       watching.textContent = watching.dataset.gaveUp;
       return;
     }
-    waitMs = Math.min(waitMs * 1.3, SLOWEST_MS);
+    waitMs = Math.min(waitMs * 1.5, SLOWEST_MS);
     setTimeout(watch, waitMs);
   }
 
