@@ -8,7 +8,7 @@ PYTHON := /usr/bin/python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-CODE := splynx_stripe tests tools
+CODE := splynx_stripe tests tools bench
 
 # The tests need no colours and leave no caches beside the code.
 export PYTHONDONTWRITEBYTECODE := 1
@@ -51,7 +51,7 @@ lint: $(READY) ## Formatting and lint rules.
 
 .PHONY: types
 types: $(READY) ## Types, strictly, tests included.
-	@$(BIN)/mypy $(addprefix -p ,splynx_stripe) tests tools
+	@$(BIN)/mypy $(CODE)
 
 .PHONY: imports
 imports: $(READY) ## Imports point inwards.

@@ -215,6 +215,8 @@ async def _daemon(town: Town) -> AsyncIterator[None]:
 
 
 def _ourselves(*arguments: str) -> list[str]:
+    if Path(sys.argv[0]).name == "splynx-stripe":  # the package's launcher, which knows the way
+        return [sys.argv[0], *arguments]
     return [sys.executable, "-m", "splynx_stripe", *arguments]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -55,6 +56,31 @@ def init(config_path: Path, secrets_dir: Path | None) -> None:
 
 
 async def _init(settings: Settings, folder: Path) -> None:
+    for made in await make_webhooks(settings, folder):
+        if made.secret_file is None:
+            click.echo(f"{made.account.key}: {made.url} exists already; its secret stays as it is.")
+            continue
+        click.echo(f"{made.account.key}: {made.url} is made.")
+        click.echo(
+            f"  Its secret is in {made.secret_file}. Under partners.{made.account.name} write:"
+        )
+        click.echo(f"    webhook_secret_file: {made.secret_file}")
+
+
+@dataclass(frozen=True, slots=True)
+class MadeWebhook:
+    """An endpoint in Stripe; `secret_file` is None when it was there before."""
+
+    account: StripeAccount
+    url: str
+    secret_file: Path | None
+
+
+async def make_webhooks(settings: Settings, folder: Path) -> list[MadeWebhook]:
+    """Makes or adopts the endpoint of every account; the secrets of new ones go into `folder`.
+
+    Raises one of the four families; what was made until then is kept, so run it again.
+    """
     clock = SystemClock()
     migrate(settings.database.url, clock=clock)
     store = open_store(settings.database.url, clock=clock, ids=RandomIds())
@@ -62,19 +88,23 @@ async def _init(settings: Settings, folder: Path) -> None:
         installation = await store.read(lambda unit: unit.installation())
     finally:
         await store.close()
+    made = []
     async with client_session() as session:
         gateway = stripe_gateway(settings, session, clock)
         for account in settings.accounts():
             url = webhook_url(settings, installation, account)
             secret = await gateway.ensure_webhook_endpoint(account, url)
-            if secret is None:
-                click.echo(f"{account.key}: {url} exists already; its secret stays as it is.")
-                continue
-            file = folder / f"webhook-{account.key.replace(':', '-')}.secret"
-            _write_privately(file, secret.reveal())
-            click.echo(f"{account.key}: {url} is made.")
-            click.echo(f"  Its secret is in {file}. Under partners.{account.name} write:")
-            click.echo(f"    webhook_secret_file: {file}")
+            file = None
+            if secret is not None:
+                file = folder / webhook_secret_name(account)
+                write_privately(file, secret.reveal())
+            made.append(MadeWebhook(account, url, file))
+    return made
+
+
+def webhook_secret_name(account: StripeAccount) -> str:
+    """Names the file that the signing secret of the account's endpoint is written to."""
+    return f"webhook-{account.key.replace(':', '-')}.secret"
 
 
 def webhook_url(settings: Settings, installation: Installation, account: StripeAccount) -> str:
@@ -82,8 +112,11 @@ def webhook_url(settings: Settings, installation: Installation, account: StripeA
     return f"{settings.public_url}/webhook/{installation.endpoint_name(account)}"
 
 
-def _write_privately(file: Path, text: str) -> None:
+def write_privately(file: Path, text: str) -> None:
+    """Writes a secret that only its owner can read; a reader sees the old one or the new one whole."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as stream:
         stream.write(text)
+    unfinished.replace(file)

@@ -171,6 +171,16 @@ class TimingSection(Section):
         default=90,
         description="Seconds until we look in Splynx whether a booking without an answer arrived.",
     )
+    effect_claim_s: Seconds = Field(
+        default=300,
+        description="Seconds after which a booking that a daemon has begun is taken over by another"
+        " one, or by itself after a restart. Longer than the slowest booking with all its timeouts.",
+    )
+    event_claim_s: Seconds = Field(
+        default=120,
+        description="Seconds after which a Stripe event that a daemon has begun to handle is taken"
+        " over in the same way.",
+    )
 
 
 class LoggingSection(Section):

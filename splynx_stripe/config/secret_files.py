@@ -16,6 +16,10 @@ _OTHERS = stat.S_IRWXO | stat.S_IWGRP | stat.S_IXGRP
 """Bits that a secret file must not have. Its group may read: root:splynx-stripe 0640 is usual."""
 
 
+_HANDED_OVER = "credentials"
+"""The folder of which systemd hands every file to the daemon."""
+
+
 class SecretFileError(Exception):
     """A secret cannot be had. `fix` says what to do; nothing of the content is in either text."""
 
@@ -32,9 +36,14 @@ class SecretFiles:
     credentials_dir: Path | None
 
     def find(self, name: str) -> Path:
-        """Gives the path of a secret, whether or not there is a file."""
-        if self.credentials_dir is not None and "/" not in name:
-            credential = self.credentials_dir / name
+        """Gives the path of a secret, whether or not there is a file.
+
+        `LoadCredential=credentials:/etc/splynx-stripe/credentials` shows the files of that folder
+        as `credentials_<name>`, so `credentials/stripe.secret` is found in both places: by root
+        in /etc, by the daemon among its credentials.
+        """
+        if self.credentials_dir is not None and not name.startswith("/"):
+            credential = self.credentials_dir / name.replace("/", "_")
             if os.path.lexists(credential):  # false, not an error, when we may not look
                 return credential
         return self.folder / name
@@ -54,8 +63,7 @@ class SecretFiles:
         except OSError as error:
             raise SecretFileError(
                 f"the secret file {path} cannot be read: {error.strerror}.",
-                "Let the user that the daemon runs as (splynx-stripe) read it:"
-                f" `chown root:splynx-stripe {path}; chmod 0640 {path}`.",
+                _how_to_open(path),
             ) from error
         return Secret(_one_line(path, content))
 
@@ -86,6 +94,18 @@ def _one_line(path: Path, content: bytes) -> str:
     if any(letter.isspace() for letter in text):
         raise SecretFileError(f"the secret file {path} has spaces or lines.", _how_to_make(path))
     return text
+
+
+def _how_to_open(path: Path) -> str:
+    if path.parent.name == _HANDED_OVER:
+        return (
+            "systemd hands the secrets of that folder over when it starts the daemon:"
+            " `systemctl restart splynx-stripe`. Commands read them as root."
+        )
+    return (
+        "Let the user that the daemon runs as (splynx-stripe) read it:"
+        f" `chown root:splynx-stripe {path}; chmod 0640 {path}`."
+    )
 
 
 def _how_to_make(path: Path) -> str:

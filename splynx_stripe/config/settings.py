@@ -208,6 +208,8 @@ class Settings:
             key_protects_for=timedelta(hours=timing.key_protects_for_h),
             booking_deadline=timedelta(seconds=timing.booking_deadline_s),
             verify_booking_after=timedelta(seconds=timing.verify_booking_after_s),
+            effect_claim=timedelta(seconds=timing.effect_claim_s),
+            event_claim=timedelta(seconds=timing.event_claim_s),
         )
 
     def partner_sections(self) -> list[str]:

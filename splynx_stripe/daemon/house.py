@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -13,6 +14,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from splynx_stripe.config import Settings
+from splynx_stripe.daemon.audit_journal import AuditJournal
 from splynx_stripe.daemon.gateways import client_session, splynx_gateway, stripe_gateway
 from splynx_stripe.daemon.listener import BACKLOG
 from splynx_stripe.daemon.not_connected import NotConnected
@@ -36,6 +38,7 @@ from splynx_stripe.kit.keyed_lock import KeyedLock
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.kit.tasks import Supervisor
 from splynx_stripe.schedule.jobs import Jobs
+from splynx_stripe.schedule.leader import FencedStore, Leader
 from splynx_stripe.schedule.pump import Pump
 from splynx_stripe.store.errors import StoreUnavailableError
 from splynx_stripe.store.store import SqlStore
@@ -74,6 +77,8 @@ class House:
         self._stack = AsyncExitStack()
         self._pump: Pump | None = None
         self._jobs: Jobs | None = None
+        self._leader: Leader | None = None
+        self._stand_for_leader: Callable[[], None] = _nobody
         self._runner: web.AppRunner | None = None
 
     async def start(self, sockets: list[socket.socket]) -> None:
@@ -93,11 +98,15 @@ class House:
         await self._runner.setup()
         for listening in sockets:
             await web.SockSite(self._runner, listening.dup(), backlog=BACKLOG).start()
+        # Last: a house that fails to start must not take the lead from the one in force.
+        self._stand_for_leader()
 
     async def stop(self) -> None:
         """Finishes requests and work in hand, then lets go of everything."""
         if self._jobs is not None:
             self._jobs.stop()
+        if self._leader is not None:
+            await self._leader.resign()
         if self._runner is not None:
             await self._runner.cleanup()
         if self._pump is not None:
@@ -110,7 +119,7 @@ class House:
         splynx = splynx_gateway(settings, session, foundation.store, foundation.clock)
         woken = _Bell()
         rooms = Rooms(
-            store=foundation.store,
+            store=AuditJournal(foundation.store),
             splynx=splynx,
             stripe=stripe_gateway(settings, session, foundation.clock),
             terms=settings,
@@ -126,19 +135,39 @@ class House:
         inbox = Inbox(rooms, asker)
         look_after = LookAfter(rooms, asker)
         self._pump = Pump(
-            effects=_effects(rooms, asker), inbox=inbox, look_after=look_after, tasks=tasks
+            effects=_effects(rooms, asker),
+            inbox=inbox,
+            look_after=look_after,
+            tasks=tasks,
+            is_pressed=inbox.is_pressed,
         )
         woken.answer = self._pump.wake
-        self._jobs = Jobs(
-            poll=Poll(rooms, inbox),
-            look_after=look_after,
-            accounts=settings.accounts,
-            polling_interval=settings.polling_interval,
-            clock=foundation.clock,
-        )
         tasks.keep("pump", self._pump.run)
-        self._jobs.start()
+        self._begin_schedule(rooms, asker, tasks)
         return self._pages(PayFlow(rooms, asker), inbox, splynx)
+
+    def _begin_schedule(self, rooms: Rooms, asker: StripeAsker, tasks: Supervisor) -> None:
+        """Starts the periodic jobs; of several daemons only the leader's do anything."""
+        foundation = self._foundation
+        leader = Leader(
+            foundation.store,
+            foundation.clock,
+            name=_name_of_this_daemon(foundation),
+            is_shared=foundation.store.is_shared,
+        )
+        fenced = replace(rooms, store=FencedStore(rooms.store, leader))
+        jobs = Jobs(
+            poll=Poll(fenced, Inbox(fenced, asker)),
+            look_after=LookAfter(fenced, asker),
+            accounts=self._settings.accounts,
+            polling_interval=self._settings.polling_interval,
+            clock=foundation.clock,
+            leads=lambda: leader.leads,
+        )
+        leader.on_lead = jobs.hurry
+        self._jobs, self._leader = jobs, leader
+        jobs.start()
+        self._stand_for_leader = lambda: tasks.keep("leader", leader.run)
 
     def _pages(self, pay: Payments, inbox: EventInbox, viewers: ViewerSource) -> WebDeps:
         settings, foundation = self._settings, self._foundation
@@ -182,6 +211,12 @@ class House:
         if self._jobs is not None:
             reasons += self._jobs.troubles()
         return reasons
+
+
+def _name_of_this_daemon(foundation: Foundation) -> str:
+    """Makes a name that no other house has, and that tells people where it stands."""
+    unique = foundation.ids.new("led", foundation.clock.now())
+    return f"{socket.gethostname()}/{os.getpid()}/{unique}"
 
 
 class _Bell:

@@ -26,6 +26,10 @@ from splynx_stripe.store.unit import SqlUnit
 
 log = logging.getLogger(__name__)
 
+_PATIENCE_EVERY_S = 10.0
+_PATIENCE_S = 60.0
+"""How much longer systemd shall wait, told again and again while a migration runs."""
+
 
 class Daemon:
     """The process: sockets, signals, systemd, and the house that is in force."""
@@ -46,7 +50,7 @@ class Daemon:
         log.info("daemon.stopped")
 
     async def _run_on(self, url: str, *, is_alone: bool) -> None:
-        migrate(url, clock=self._clock)
+        await self._migrate(url)
         store = open_store(url, clock=self._clock, ids=self._ids)
         async with Supervisor() as tasks:
             try:
@@ -55,6 +59,20 @@ class Daemon:
                 await self._run_with(store, tasks)
             finally:
                 await store.close()
+
+    async def _migrate(self, url: str) -> None:
+        """Brings the database up to date; systemd's patience is extended as long as it takes."""
+        async with Supervisor() as tasks:
+            tasks.keep("patience", self._ask_for_patience)
+            await asyncio.to_thread(migrate, url, clock=self._clock)
+
+    async def _ask_for_patience(self) -> None:
+        while True:
+            await self._clock.sleep(_PATIENCE_EVERY_S)
+            systemd.notify(
+                "STATUS=bringing the database up to date",
+                f"EXTEND_TIMEOUT_USEC={round(_PATIENCE_S * 1e6)}",
+            )
 
     async def _run_with(self, store: SqlStore, tasks: Supervisor) -> None:
         installation = await store.read(lambda unit: unit.installation())
@@ -105,18 +123,14 @@ class Daemon:
         log.info("daemon.reloaded")
 
     def _tell_ready(self) -> None:
-        status = (
-            "serving"
-            if self._settings.connected
-            else "not connected: run splynx-stripe config check"
-        )
+        status = "serving" if self._settings.connected else "not connected: run splynx-stripe setup"
         systemd.notify("READY=1", f"STATUS={status}")
         log.info(
             "daemon.ready",
             extra={"version": __version__, "status": status, "listen": name_of(self._sockets[0])},
         )
         for sentence in self._settings.missing:
-            log.warning("daemon.not_connected", extra={"missing": sentence})
+            log.warning("daemon.not_connected", extra={"missing": sentence, "next": _NEXT})
 
     async def _watchdog(self, ping: Callable[[], Awaitable[None]], every_s: float) -> None:
         """Gives a sign of life while the loop turns and the database's writer answers."""
@@ -125,6 +139,10 @@ class Daemon:
                 await ping()
             systemd.notify("WATCHDOG=1")
             await self._clock.sleep(every_s)
+
+
+_NEXT = "splynx-stripe setup"
+"""What an administrator runs next while something is missing."""
 
 
 def _release_claims(unit: SqlUnit) -> None:

@@ -16,3 +16,13 @@ class Timing:
     key_protects_for: timedelta = timedelta(hours=23)
     booking_deadline: timedelta = timedelta(minutes=15)
     verify_booking_after: timedelta = timedelta(seconds=90)
+    effect_claim: timedelta = timedelta(minutes=5)
+    event_claim: timedelta = timedelta(minutes=2)
+
+    @property
+    def posting_window(self) -> timedelta:
+        """Gives how long after its announcement a request that is not idempotent may leave.
+
+        Half of the time after which its absence is believed: the other half is its way.
+        """
+        return self.verify_booking_after / 2

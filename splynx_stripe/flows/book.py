@@ -21,11 +21,13 @@ from splynx_stripe.domain.errors import (
     NotPermittedError,
     RejectedError,
     RetryableError,
+    StaleWriteError,
 )
 from splynx_stripe.domain.payable import Payable
 from splynx_stripe.domain.splynx import Document, DocumentStatus, NewSplynxPayment, SplynxPayment
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.ports import Unit
+from splynx_stripe.flows.posting_window import PostingWindow
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.transition import (
     Occasion,
@@ -63,7 +65,12 @@ class BookPayment:
         elif effect.posting_at is None:
             await self._adopt(attempt, collection, payment)
         await self._make_document_paid(attempt, collection, payment)
-        await self._finish(effect, attempt, payment)
+        try:
+            await self._finish(effect, attempt, payment)
+        except StaleWriteError:
+            # Somebody has taken over while we were held up. Should both have posted, it is said.
+            await self._existing(attempt, collection)
+            raise
 
     async def _existing(self, attempt: Attempt, collection: Collection) -> SplynxPayment | None:
         customer_id = collection.payable.customer_id
@@ -103,7 +110,9 @@ class BookPayment:
         )
         plan = plan_booking(payable, attempt.amount, document)
         payment = await self._payment_for(attempt, payable, plan)
+        window = PostingWindow(self._rooms.clock, self._rooms.timing.posting_window)
         await self._mark_posting(effect, attempt, plan)
+        window.require_open("the payment was posted")
         payment_id = await self._rooms.splynx.add_payment(payment)
         return await self._read_back(attempt, payment, payment_id)
 

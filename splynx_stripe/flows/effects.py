@@ -24,9 +24,6 @@ from splynx_stripe.kit.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
-_CLAIM = timedelta(minutes=5)
-"""How long a worker may take; longer than the slowest booking with all its timeouts."""
-
 _RETRIES = Backoff(first_s=1, ceiling_s=300)
 
 _WHAT = {
@@ -63,7 +60,7 @@ class Effects:
         """Claims up to `limit` due effects for this process."""
         now = self._rooms.clock.now()
         return await self._rooms.store.run(
-            lambda unit: unit.claim_effects(now, now + _CLAIM, limit)
+            lambda unit: unit.claim_effects(now, now + self._rooms.timing.effect_claim, limit)
         )
 
     async def carry_out(self, effect: StoredEffect) -> None:

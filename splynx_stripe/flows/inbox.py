@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from splynx_stripe.domain.attempt import Attempt, AttemptState, News
@@ -32,10 +33,26 @@ from splynx_stripe.kit.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
-_CLAIM = timedelta(minutes=2)
+_PRESSED = 16
+"""Events that wait to be stored; Stripe's own pace of a busy day keeps it at one or two."""
 _RETRIES = Backoff(first_s=1, ceiling_s=300)
 _TRIES_BEFORE_PARKING = 12
 """About half an hour of back-off; then the event is parked with a case and the rest flows on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveEvent:
+    """Stores an event. In a burst the store does all that wait with one statement (`together`)."""
+
+    event: NewInboxEvent
+
+    def __call__(self, unit: Unit) -> bool:
+        return unit.receive_event(self.event)
+
+    @staticmethod
+    def together(unit: Unit, works: Sequence[ReceiveEvent]) -> Sequence[bool]:
+        """Gives what each of them would have given after the ones before it."""
+        return unit.receive_events([work.event for work in works])
 
 
 class Inbox:
@@ -44,6 +61,11 @@ class Inbox:
     def __init__(self, rooms: Rooms, asker: StripeAsker) -> None:
         self._rooms = rooms
         self._asker = asker
+        self._receiving = 0
+
+    def is_pressed(self) -> bool:
+        """Says whether so many events wait to be stored that handling them should wait."""
+        return self._receiving >= _PRESSED
 
     async def receive(
         self, event: StripeEvent, account: StripeAccount, source: InboxSource
@@ -58,7 +80,11 @@ class Inbox:
             source=source,
             body=event.body,
         )
-        new = await self._rooms.store.run(lambda unit: unit.receive_event(received))
+        self._receiving += 1
+        try:
+            new = await self._rooms.store.run(ReceiveEvent(received))
+        finally:
+            self._receiving -= 1
         if new:
             self._rooms.wake()
         return new
@@ -66,7 +92,8 @@ class Inbox:
     async def claim(self, limit: int) -> Sequence[InboxEvent]:
         """Claims up to `limit` events that are to be handled now."""
         now = self._rooms.clock.now()
-        return await self._rooms.store.run(lambda unit: unit.claim_inbox(now, now + _CLAIM, limit))
+        until = now + self._rooms.timing.event_claim
+        return await self._rooms.store.run(lambda unit: unit.claim_inbox(now, until, limit))
 
     async def handle(self, event: InboxEvent) -> None:
         """Handles a claimed event; whatever happens is written down. Only success ends it."""
@@ -84,13 +111,15 @@ class Inbox:
         if intent is None:
             await self._finish(event, InboxState.IGNORED, "It is not about a PaymentIntent.")
             return
-        installation = await self._rooms.store.read(lambda unit: unit.installation())
+        attempt_id = intent.metadata.get(ATTEMPT, "")
+        installation, attempt = await self._rooms.store.read(
+            lambda unit: (unit.installation(), unit.attempt(attempt_id))
+        )
         if intent.metadata.get(INSTALLATION) != installation.id:
             await self._finish(event, InboxState.IGNORED, "It is not from this installation.")
             return
-        attempt = await self._attempt_of(intent)
         if attempt is None:
-            raise RetryableError(f"There is no attempt {intent.metadata.get(ATTEMPT)!r} yet.")
+            raise RetryableError(f"There is no attempt {attempt_id!r} yet.")
         if attempt.account != event.account or intent.livemode != event.account.livemode:
             await self._park(
                 event, "It came through another Stripe account or mode than its payment."
@@ -121,10 +150,6 @@ class Inbox:
         await self._asker.tell(
             attempt.id, News.observed(observed.intent, observed.as_of), f"stripe:{event.event_id}"
         )
-
-    async def _attempt_of(self, intent: PaymentIntent) -> Attempt | None:
-        attempt_id = intent.metadata.get(ATTEMPT, "")
-        return await self._rooms.store.read(lambda unit: unit.attempt(attempt_id))
 
     async def _later(self, event: InboxEvent, error: Exception) -> None:
         tries = event.tries + 1

@@ -17,6 +17,7 @@ from splynx_stripe.domain.collection import Collection
 from splynx_stripe.domain.effect import Effect, StoredEffect
 from splynx_stripe.domain.inbox import InboxEvent, InboxState, NewInboxEvent
 from splynx_stripe.domain.installation import Installation
+from splynx_stripe.domain.lease import Lease
 from splynx_stripe.domain.payable import Payable
 from splynx_stripe.domain.splynx import (
     Company,
@@ -121,6 +122,10 @@ class Unit(Protocol):
         """Stores an event. False (and nothing) when (account, event id) is there already."""
         ...
 
+    def receive_events(self, events: Sequence[NewInboxEvent]) -> Sequence[bool]:
+        """Stores several at once, with the answers that one after the other would have got."""
+        ...
+
     def claim_inbox(self, now: datetime, until: datetime, limit: int) -> Sequence[InboxEvent]:
         """Claims RECEIVED events that are due and that nobody holds, oldest first."""
         ...
@@ -180,6 +185,30 @@ class Unit(Protocol):
         self, account: StripeAccount, splynx_customer_id: int, stripe_customer_id: str
     ) -> None:
         """Remembers it; the newest wins."""
+        ...
+
+    def lease(self, name: str) -> Lease | None:
+        """Finds a named lease; None when nobody has ever had it."""
+        ...
+
+    def take_lease(self, name: str, holder: str, *, now: datetime, until: datetime) -> Lease | None:
+        """Takes a named lease that is free or over. None when somebody else has it."""
+        ...
+
+    def keep_lease(self, lease: Lease, *, until: datetime) -> Lease | None:
+        """Keeps a lease for longer. None when it has gone to somebody else."""
+        ...
+
+    def displace_lease(self, seen: Lease, holder: str, *, until: datetime) -> Lease | None:
+        """Takes a lease from a holder who has done nothing since it was `seen`. None otherwise."""
+        ...
+
+    def require_lease(self, lease: Lease) -> None:
+        """Fences this unit: raises `StaleWriteError` unless the lease is still this holder's."""
+        ...
+
+    def release_lease(self, lease: Lease) -> None:
+        """Lets go of a lease; nothing happens when it has gone to somebody else."""
         ...
 
 

@@ -1,4 +1,8 @@
-"""Enters booked money into Splynx's payment statement of its month or day."""
+"""Enters booked money into Splynx's payment statement of its month or day.
+
+A statement is found or added under a named lease, because two daemons that both miss it would
+both add it. Its record belongs to one effect, which one worker at a time has claimed.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,12 @@ from splynx_stripe.domain.attempt import Attempt
 from splynx_stripe.domain.audit import AuditEntry
 from splynx_stripe.domain.collection import Collection
 from splynx_stripe.domain.effect import StoredEffect
-from splynx_stripe.domain.errors import RetryableError
+from splynx_stripe.domain.errors import RejectedError, RetryableError
+from splynx_stripe.domain.lease import Lease
 from splynx_stripe.domain.splynx import NewStatementRecord
 from splynx_stripe.domain.statement import statement_title
 from splynx_stripe.flows.ports import Unit
+from splynx_stripe.flows.posting_window import PostingWindow
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.transition import (
     Occasion,
@@ -34,17 +40,68 @@ class RecordStatement:
         attempt, collection = await self._rooms.store.read(
             lambda unit: debt_of(unit, effect.attempt_id)
         )
+        window = self._window_of(effect)
         title = self._title(attempt, collection)
         async with self._rooms.locks.hold(f"statement:{title}"):
             statement_id = await self._statement(title)
-            await self._record(statement_id, attempt, collection)
+            await self._record(statement_id, attempt, collection, window)
         await self._finish(effect, attempt, title)
 
     async def _statement(self, title: str) -> int:
         found = await self._rooms.splynx.find_statements(title)
-        return found[0] if found else await self._rooms.splynx.add_statement(title)
+        return found[0] if found else await self._new_statement(title)
 
-    async def _record(self, statement_id: int, attempt: Attempt, collection: Collection) -> None:
+    async def _new_statement(self, title: str) -> int:
+        """Adds a statement, unless another daemon was faster, while nobody else may.
+
+        After a lost answer the lease stays until it is over: by then the statement has arrived
+        and is found, or it will not come any more.
+        """
+        window = PostingWindow(self._rooms.clock, self._rooms.timing.posting_window)
+        lease = await self._take_lease(title)
+        try:
+            found = await self._rooms.splynx.find_statements(title)
+            if not found:
+                window.require_open("a payment statement was added")
+                found = [await self._rooms.splynx.add_statement(title)]
+        except (RejectedError, RetryableError):
+            await self._release_lease(lease)
+            raise
+        await self._release_lease(lease)
+        return found[0]
+
+    async def _take_lease(self, title: str) -> Lease:
+        now = self._rooms.clock.now()
+        until = now + self._rooms.timing.posting_window + self._rooms.timing.verify_booking_after
+        name, holder = f"statement:{title}", self._rooms.ids.new("sta", now)
+
+        def work(unit: Unit) -> Lease | None:
+            return unit.take_lease(name, holder, now=now, until=until)
+
+        lease = await self._rooms.store.run(work)
+        if lease is None:
+            raise RetryableError(
+                f"Payment statement {title!r} may be on its way into Splynx.", retry_after_s=1.0
+            )
+        return lease
+
+    async def _release_lease(self, lease: Lease) -> None:
+        await self._rooms.store.run(lambda unit: unit.release_lease(lease))
+
+    def _window_of(self, effect: StoredEffect) -> PostingWindow:
+        """Gives half of the claim; the other half is the record's way into Splynx."""
+        half = self._rooms.timing.effect_claim / 2
+        now = self._rooms.clock.now()
+        lasts = half if effect.claimed_until is None else effect.claimed_until - now - half
+        return PostingWindow(self._rooms.clock, lasts)
+
+    async def _record(
+        self,
+        statement_id: int,
+        attempt: Attempt,
+        collection: Collection,
+        window: PostingWindow,
+    ) -> None:
         marker = attempt.intent_id
         if await self._rooms.splynx.find_statement_records(statement_id, marker):
             return
@@ -54,6 +111,7 @@ class RecordStatement:
             payment.invoice_id,
             payment.request_id,
         }
+        window.require_open("the payment was entered into its statement")
         await self._rooms.splynx.add_statement_record(
             NewStatementRecord(
                 statement_id=statement_id,

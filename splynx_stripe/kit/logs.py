@@ -16,6 +16,9 @@ from splynx_stripe.kit.systemd import priority_of, send_to_journal, stderr_is_jo
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _FIELD_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
+_TAKEN_NAMES = {"event": "stripe_event", "message": "text"}
+"""Fields that the journal entry has already; ours get another name."""
+
 _SECRETS = re.compile(
     r"\b(?:sk|rk)_(?:live|test)_\w+|\bwhsec_\w+|\b(pi|seti)_(\w+?)_secret_\w+"
     r"|(?<=access_token=)\w+|(?<=signature=)\w+"
@@ -65,7 +68,9 @@ class JournalHandler(logging.Handler):
         return " ".join([event, *(f"{name}={_quoted(v)}" for name, v in fields_of(record).items())])
 
     def _fields(self, record: logging.LogRecord) -> dict[str, str]:
-        fields = {name.upper(): value for name, value in fields_of(record).items()}
+        fields = {
+            _TAKEN_NAMES.get(name, name).upper(): value for name, value in fields_of(record).items()
+        }
         fields = {name: value for name, value in fields.items() if _FIELD_NAME.fullmatch(name)}
         fields |= {
             "PRIORITY": str(priority_of(record.levelno)),

@@ -8,19 +8,20 @@ import socket
 import stat
 import sys
 
-from systemd import daemon, journal
+from systemd.daemon import listen_fds, notify as tell_systemd
+from systemd.journal import send
 
 IDENTIFIER = "splynx-stripe"
 
 
 def notify(*assignments: str) -> None:
     """Tells systemd (`READY=1`, `STATUS=…`, `WATCHDOG=1`); nothing happens without systemd."""
-    daemon.notify("\n".join(assignments))
+    tell_systemd("\n".join(assignments))
 
 
 def inherited_sockets() -> list[socket.socket]:
     """Takes over the listening sockets of the socket unit, if there is one."""
-    return [socket.socket(fileno=descriptor) for descriptor in daemon.listen_fds(True)]
+    return [socket.socket(fileno=descriptor) for descriptor in listen_fds(True)]
 
 
 def watchdog_interval_s() -> float | None:
@@ -58,4 +59,4 @@ def priority_of(level: int) -> int:
 
 def send_to_journal(message: str, fields: dict[str, str]) -> None:
     """Writes one entry with its fields; names are upper case."""
-    journal.send(message, SYSLOG_IDENTIFIER=IDENTIFIER, **fields)
+    send(message, SYSLOG_IDENTIFIER=IDENTIFIER, **fields)

@@ -1,4 +1,4 @@
-"""The periodic jobs: reading Stripe's events list, releasing idle leases."""
+"""The periodic jobs: reading Stripe's events list, releasing idle leases; on the leader only."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from splynx_stripe.domain.errors import (
     OutcomeUnknownError,
     RejectedError,
     RetryableError,
+    StaleWriteError,
 )
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.flows.look_after import LookAfter
 from splynx_stripe.flows.poll import Poll
 from splynx_stripe.kit.clock import Clock
+from splynx_stripe.store.errors import StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -36,20 +38,27 @@ class Jobs:
         accounts: Callable[[], Iterable[StripeAccount]],
         polling_interval: timedelta,
         clock: Clock,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._clock = clock
         self._poll = poll
         self._look_after = look_after
         self._accounts = accounts
+        self._leads = leads
         self._polling_interval = polling_interval
         self._troubles: dict[StripeAccount, str] = {}
         self._scheduler = AsyncIOScheduler(timezone="UTC")
 
     def start(self) -> None:
         """Starts the clockwork; the first poll follows at once, for what happened while we were down."""
-        self._add(self.poll_all, self._polling_interval)
-        self._add(self._release, _RELEASE_EVERY)
+        self._add(self._when_leading(self.poll_all), self._polling_interval)
+        self._add(self._when_leading(self._release), _RELEASE_EVERY)
         self._scheduler.start()
+
+    def hurry(self) -> None:
+        """Runs the jobs at once, because this daemon has become the leader."""
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=self._clock.now())
 
     def stop(self) -> None:
         """Stops the clockwork; running jobs are cancelled and lose nothing."""
@@ -72,6 +81,22 @@ class Jobs:
                 self._troubles.pop(account, None)
                 if new:
                     log.info("poll.found", extra={"account": account.key, "events": new})
+
+    def _when_leading(self, job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """Makes a job that does nothing on a daemon which does not lead, and survives everything."""
+
+        async def led() -> None:
+            if not self._leads():
+                self._troubles.clear()  # they are the leader's to tell
+                return
+            try:
+                await job()
+            except StaleWriteError:
+                log.warning("schedule.fenced", extra={"job": job.__name__})
+            except StoreUnavailableError as error:
+                log.warning("schedule.waits", extra={"job": job.__name__, "error": str(error)})
+
+        return led
 
     async def _release(self) -> None:
         released = await self._look_after.release_idle_leases()

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from splynx_stripe.domain.attempt import Attempt
 from splynx_stripe.domain.effect import StoredEffect
 from splynx_stripe.domain.inbox import InboxEvent
 from splynx_stripe.kit.tasks import Supervisor
+from splynx_stripe.store.errors import StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
 _TICK_S = 1.0
 """How long work that becomes due by the clock waits at most; everything else wakes the pump."""
+
+_PARALLEL_UNDER_PRESSURE = 2
+"""Items at once while many events wait to be acknowledged: that comes first, but work goes on."""
 
 
 class EffectsFlow(Protocol):
@@ -65,12 +69,14 @@ class Pump:
         look_after: LookAfterFlow,
         tasks: Supervisor,
         parallel: int = 8,
+        is_pressed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._effects = effects
         self._inbox = inbox
         self._look_after = look_after
         self._tasks = tasks
         self._parallel = parallel
+        self._is_pressed = is_pressed
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._woken = asyncio.Event()
         self._stopping = False
@@ -83,7 +89,12 @@ class Pump:
         """Pumps until `stop` is called."""
         while not self._stopping:
             self._woken.clear()
-            if not await self.pump_once():
+            try:
+                started = await self.pump_once()
+            except StoreUnavailableError as error:
+                log.warning("pump.waits", extra={"error": str(error)})
+                started = 0
+            if not started:
                 await self._wait_for_work()
 
     async def stop(self, timeout_s: float) -> None:
@@ -115,10 +126,11 @@ class Pump:
                 await asyncio.wait(set(self._running.values()))
 
     def _room(self) -> int:
-        return max(self._parallel - len(self._running), 0)
+        parallel = _PARALLEL_UNDER_PRESSURE if self._is_pressed() else self._parallel
+        return max(parallel - len(self._running), 0)
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> int:
-        task = self._tasks.start(name, work)
+        task = self._tasks.start(name, _until_the_store_fails(name, work))
         self._running[name] = task
         task.add_done_callback(lambda _: self._end(name))
         return 1
@@ -133,3 +145,11 @@ class Pump:
                 await self._woken.wait()
         except TimeoutError:
             return
+
+
+async def _until_the_store_fails(name: str, work: Coroutine[Any, Any, None]) -> None:
+    """Does the work; what the database did not take is done anew when its claim is over."""
+    try:
+        await work
+    except StoreUnavailableError as error:
+        log.warning("pump.interrupted", extra={"work": name, "error": str(error)})

@@ -60,21 +60,17 @@ class InboxRows(UnitPart):
     """The part of a unit that knows received events."""
 
     def receive_event(self, event: NewInboxEvent) -> bool:
-        values = {
-            "account": event.account.key,
-            "event_id": event.event_id,
-            "type": event.type,
-            "created": event.created,
-            "received_at": event.received_at,
-            "source": event.source,
-            "state": InboxState.RECEIVED,
-            "tries": 0,
-            "next_at": event.received_at,
-            "claim": 0,
-            "note": "",
-            "body": event.body,
-        }
-        return self._inserted(_RECEIVE, values)
+        return self._inserted(_RECEIVE, _received(event))
+
+    def receive_events(self, events: Sequence[NewInboxEvent]) -> Sequence[bool]:
+        rows = {_identity(event): _received(event) for event in reversed(events)}
+        result = self._connection.execute(_RECEIVE[self._dialect], list(rows.values()))
+        new = {(account, event_id) for account, event_id in result}
+        answers = []
+        for event in events:  # of the same event twice, the first is the new one
+            answers.append(_identity(event) in new)
+            new.discard(_identity(event))
+        return answers
 
     def release_inbox(self) -> int:
         """Takes all claims back; right only when nobody else can be at work (a lone daemon's start)."""
@@ -111,6 +107,27 @@ class InboxRows(UnitPart):
         values = {"account": account.key, "source": source}
         newest: datetime | None = self._connection.execute(_NEWEST, values).scalar()
         return newest
+
+
+def _identity(event: NewInboxEvent) -> tuple[str, str]:
+    return event.account.key, event.event_id
+
+
+def _received(event: NewInboxEvent) -> dict[str, object]:
+    return {
+        "account": event.account.key,
+        "event_id": event.event_id,
+        "type": event.type,
+        "created": event.created,
+        "received_at": event.received_at,
+        "source": event.source,
+        "state": InboxState.RECEIVED,
+        "tries": 0,
+        "next_at": event.received_at,
+        "claim": 0,
+        "note": "",
+        "body": event.body,
+    }
 
 
 def _event(row: RowMapping) -> InboxEvent:

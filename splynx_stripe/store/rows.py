@@ -30,7 +30,7 @@ def insert_unless_there(
         {
             name: insert(table)
             .on_conflict_do_nothing(index_elements=unique, index_where=where)
-            .returning(unique[0])
+            .returning(*unique)
             for name, insert in _INSERTS
         }
     )

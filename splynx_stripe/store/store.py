@@ -65,6 +65,11 @@ class SqlStore:
         self._slots = asyncio.Semaphore(QUEUE_LIMIT)
         self._closed = False
 
+    @property
+    def is_shared(self) -> bool:
+        """Says whether other daemons may use the same database (`daemon_lock.py`)."""
+        return self._writer.dialect.name != "sqlite"
+
     async def run(self, work: Callable[[SqlUnit], T]) -> T:
         """Executes a unit of work whole, commits it durably, and gives its result.
 

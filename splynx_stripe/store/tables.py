@@ -292,3 +292,14 @@ nonces = Table(
     Column("key", exact_text(), primary_key=True),
     Column("high_water", BigInteger, nullable=False),
 )
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", exact_text(), primary_key=True),
+    Column("holder", exact_text(), nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("held_until", UtcMoment, nullable=False),
+    CheckConstraint("name <> ''", name="ck_leases_name"),
+    CheckConstraint("token >= 1", name="ck_leases_token"),
+)

@@ -10,6 +10,7 @@ from splynx_stripe.store.collection_rows import CollectionRows
 from splynx_stripe.store.effect_rows import EffectRows
 from splynx_stripe.store.inbox_rows import InboxRows
 from splynx_stripe.store.installation_rows import InstallationRows
+from splynx_stripe.store.lease_rows import LeaseRows
 
 
 class SqlUnit(
@@ -21,6 +22,7 @@ class SqlUnit(
     AuditRows,
     AccountRows,
     InstallationRows,
+    LeaseRows,
 ):
     """Implements `flows.ports.Unit`; what each method promises is written there.
 

@@ -9,6 +9,10 @@ Where the database fails before COMMIT, nothing is written and the units of the 
 again one by one: after a deadlock, a serialization failure or a connection that the server had
 closed they pass, and where one unit is the culprit only that one gets the error. Where COMMIT itself
 fails, nobody knows and everybody gets `StoreUnavailableError`.
+
+Where several daemons share a database, another one may write a row between this unit's read and
+its guarded write. The unit is then run again on what is there now, as if it had come later; one
+that carries an old version or claim from outside fails again and its caller decides anew.
 """
 
 from __future__ import annotations
@@ -19,11 +23,13 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from splynx_stripe.domain.errors import StaleWriteError
 from splynx_stripe.store.failures import as_ours, is_contention, is_refusal, unavailable
 from splynx_stripe.store.unit import SqlUnit
 
@@ -35,6 +41,12 @@ of them wait for the last."""
 
 _TRIES_ALONE = 3
 """How often a unit meets other transactions' locks before its caller is told."""
+
+_TRIES_OVERTAKEN = 3
+"""How often a unit is overtaken by another daemon's write before its caller is told."""
+
+_Together = Callable[[SqlUnit, Sequence[Any]], Sequence[Any]]
+"""Does works of one kind with one statement; a work that can offers it as `together`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,7 @@ class Job:
 class Outcome:
     """What became of a job: its result, or the error that undid it."""
 
-    value: object = None
+    value: Any = None
     error: Exception | None = None
 
 
@@ -144,7 +156,9 @@ class GroupCommitter:
         """
         connection = self._begin()
         try:
-            outcomes = [_run_in_savepoint(connection, job) for job in batch]
+            outcomes: list[Outcome] = []
+            for kind, jobs in groupby(batch, key=_kind):
+                outcomes += _run_alike(connection, kind, list(jobs))
             _commit(connection)
         except (SQLAlchemyError, _CommitFailedError):
             # Whatever state the connection is in, the next transaction gets a new one.
@@ -168,11 +182,44 @@ class GroupCommitter:
         return connection
 
 
+def _kind(job: Job) -> _Together | None:
+    """Gives how works of the job's kind are done together; None for the ones done one by one."""
+    together: _Together | None = getattr(type(job.work), "together", None)
+    return together
+
+
+def _run_alike(
+    connection: Connection, together: _Together | None, jobs: Sequence[Job]
+) -> Sequence[Outcome]:
+    """Runs neighbours of one kind: together where they can, one by one where that fails."""
+    if together is not None and len(jobs) > 1:
+        works = [job.work for job in jobs]
+        all_of_them = _in_savepoint(connection, lambda unit: together(unit, works))
+        if all_of_them.error is None:
+            return [Outcome(value=value) for value in all_of_them.value]
+    return [_run_until_not_overtaken(connection, job) for job in jobs]
+
+
+def _run_until_not_overtaken(connection: Connection, job: Job) -> Outcome:
+    outcome = _run_in_savepoint(connection, job)
+    if connection.dialect.name == "sqlite":  # there is one writer: nobody overtakes
+        return outcome
+    for _ in range(_TRIES_OVERTAKEN - 1):
+        if not isinstance(outcome.error, StaleWriteError):
+            break
+        outcome = _run_in_savepoint(connection, job)
+    return outcome
+
+
 def _run_in_savepoint(connection: Connection, job: Job) -> Outcome:
+    return _in_savepoint(connection, job.work)
+
+
+def _in_savepoint(connection: Connection, work: Callable[[SqlUnit], Any]) -> Outcome:
     # Said by hand: SQLAlchemy's own savepoints cost more than a small unit's statements.
     connection.exec_driver_sql("SAVEPOINT unit")
     try:
-        value = job.work(SqlUnit(connection))
+        value = work(SqlUnit(connection))
     except DBAPIError as error:
         if not is_refusal(error):
             raise

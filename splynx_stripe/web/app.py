@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from splynx_stripe.web.access_log import QuerylessAccessLogger
 from splynx_stripe.web.customer.home import home
@@ -12,10 +11,10 @@ from splynx_stripe.web.customer.result import result_page, result_status
 from splynx_stripe.web.customer.start import start_payment
 from splynx_stripe.web.deps import Site, ViewerSource, WebDeps, WebhookEndpoint
 from splynx_stripe.web.edge import EDGE, build_edge
-from splynx_stripe.web.errors import WEBHOOK_ROUTE, errors_as_answers
+from splynx_stripe.web.errors import errors_as_answers
 from splynx_stripe.web.health import healthz, metrics, readyz
 from splynx_stripe.web.pages import set_up_templates
-from splynx_stripe.web.routing import route_name
+from splynx_stripe.web.routing import WEBHOOK_ROUTE, route_name
 from splynx_stripe.web.security import NONCE, protect
 from splynx_stripe.web.webhook import MAX_BODY_BYTES, REFUSALS, RefusalLog, webhook
 
@@ -31,9 +30,7 @@ __all__ = [
 
 def create_app(deps: WebDeps) -> web.Application:
     """Builds the application. Run it with `access_log_class=QuerylessAccessLogger`."""
-    app = web.Application(
-        middlewares=[_with_nonce, errors_as_answers], client_max_size=MAX_BODY_BYTES
-    )
+    app = web.Application(middlewares=[errors_as_answers], client_max_size=MAX_BODY_BYTES)
     app[EDGE] = build_edge(deps)
     app[REFUSALS] = RefusalLog(deps.clock)
     set_up_templates(app)
@@ -66,12 +63,6 @@ async def _to_home(request: web.Request) -> web.Response:
 async def _static(request: web.Request) -> web.Response:
     match = request.match_info
     return request.app[EDGE].assets.answer(match["digest"], match["name"])
-
-
-@web.middleware
-async def _with_nonce(request: web.Request, handler: Handler) -> web.StreamResponse:
-    request[NONCE] = request.app[EDGE].deps.ids.token()
-    return await handler(request)
 
 
 async def _finish(request: web.Request, response: web.StreamResponse) -> None:

@@ -67,7 +67,7 @@ def render(
         "language": language,
         "say": language.say,
         "asset": edge.assets.url,
-        "nonce": request[NONCE],
+        "nonce": _new_nonce(request),
         "base": edge.site.base,
         "company": "",
         "is_test": False,
@@ -77,6 +77,12 @@ def render(
     )
     response.headers["Content-Language"] = language.tag
     return response
+
+
+def _new_nonce(request: web.Request) -> str:
+    """Makes the nonce of a page, which `protect` puts into the page's policy."""
+    request[NONCE] = nonce = request.app[EDGE].deps.ids.token()
+    return nonce
 
 
 def render_notice(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
+WEBHOOK_ROUTE = "webhook"
+
 
 def route_name(request: web.Request) -> str:
     """Names the route of a request: one of a small, fixed set of words."""

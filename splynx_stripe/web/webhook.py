@@ -14,7 +14,7 @@ from aiohttp import web
 from splynx_stripe.domain.errors import RejectedError
 from splynx_stripe.domain.inbox import InboxSource
 from splynx_stripe.domain.stripe import StripeEvent
-from splynx_stripe.gateways.stripe.webhook import BadSignatureError, parse_event, verify_webhook
+from splynx_stripe.gateways.stripe.webhook import BadSignatureError, parse_envelope, verify_webhook
 from splynx_stripe.kit.clock import Clock
 from splynx_stripe.web.deps import WebhookEndpoint
 from splynx_stripe.web.edge import EDGE, Edge
@@ -123,7 +123,7 @@ def _proven_event(
     header = request.headers.get("Stripe-Signature", "")
     try:
         verify_webhook(body, header, endpoint.secrets, edge.deps.clock.now())
-        event = parse_event(body)
+        event = parse_envelope(body)
     except BadSignatureError as error:
         raise RefusedError(400, error.reason) from error
     except RejectedError as error:

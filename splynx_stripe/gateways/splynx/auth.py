@@ -110,8 +110,13 @@ class Signer:
         return Credential(f"Splynx-EA ({inside})", (signed, *self.confidential))
 
     async def log_in(self, client: SplynxClient) -> Answer:
-        """Asks for a token with one signed nonce; a refused nonce is followed by one fresh one."""
+        """Asks for a token with one signed nonce; a refused nonce is followed by one fresh one.
+
+        The nonce is always from a new block: other daemons may sign with the same key, and what
+        is left of an old block may be below what they have used since.
+        """
         async with self._turn:
+            self._nonces.skip_ahead()
             answer = await client.exchange(await self._login(), None)
             if answer.is_stale_credential:
                 log.warning("splynx.retry", extra={"reason": answer.internal_code or "401"})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from splynx_stripe.domain.errors import RejectedError
@@ -97,6 +97,18 @@ def _any_match(signed: bytes, signatures: Sequence[bytes], secrets: Sequence[Sec
     return matched
 
 
+def parse_envelope(body: bytes) -> StripeEvent:
+    """Reads who sent an event and of which type it is, not what it is about.
+
+    This is all that storing it takes. A PaymentIntent in it that is not understood is found when
+    the event is handled, and parked with a case: refusing it would only let Stripe give up on it.
+
+    Raises:
+        RejectedError: As `parse_event`.
+    """
+    return _understood(wire.event_envelope, body)
+
+
 def parse_event(body: bytes) -> StripeEvent:
     """Reads an event body of the v1 API, whoever sent it: verify first.
 
@@ -104,8 +116,12 @@ def parse_event(body: bytes) -> StripeEvent:
         RejectedError: It is not understood. Park it and let a person look; it may be of another
             API version, or a thin event of the v2 API, which we do not subscribe to.
     """
+    return _understood(wire.event, body)
+
+
+def _understood(read: Callable[[object, bytes], StripeEvent], body: bytes) -> StripeEvent:
     try:
-        return wire.event(wire.read_json(body), body)
+        return read(wire.read_json(body), body)
     except wire.ShapeError as error:
         raise RejectedError(
             f"The event from Stripe is not understood: {error}. No money was moved by this; check"

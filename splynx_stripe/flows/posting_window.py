@@ -1,0 +1,44 @@
+"""The time within which a request that Splynx does not recognise as a repetition may leave.
+
+Before such a POST its intention is committed, with a moment. Whoever takes the work over searches
+Splynx only after that moment plus a waiting time, and believes then what is not there. So a
+worker that was paused (SIGSTOP, a frozen virtual machine) between its commit and its POST must
+not send it any more when it wakes: by then somebody else may have sent it (faults 9 and 50).
+
+What remains: a pause that begins after the check and before the bytes leave, a few microseconds
+of this process, and a request that is on its way for longer than the other half of the waiting
+time. Both show as two payments with one marker, which is a case.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from splynx_stripe.domain.errors import RetryableError
+from splynx_stripe.kit.clock import Clock
+
+
+class PostingWindow:
+    """A window that is open for `lasts`, from its making on. Make it before the commit."""
+
+    def __init__(self, clock: Clock, lasts: timedelta) -> None:
+        self._clock = clock
+        self._lasts = lasts
+        self._since = clock.now()
+        self._since_s = clock.monotonic()
+
+    def require_open(self, what: str) -> None:
+        """Lets a request pass, or says that it comes too late.
+
+        Both clocks are asked: the one stands still in a frozen machine, the other may be set back.
+
+        Raises:
+            RetryableError: too late. Nothing was sent; begin anew with the search.
+        """
+        passed = self._clock.now() - self._since
+        passed_s = self._clock.monotonic() - self._since_s
+        if max(passed, timedelta(seconds=passed_s)) > self._lasts:
+            raise RetryableError(
+                f"This daemon was held up too long before {what}, so it was not sent. It is looked"
+                " for in Splynx first."
+            )
