@@ -31,6 +31,7 @@ class Spoil(StrEnum):
     KEY_IN_USE = "key_in_use"
     UNAUTHORIZED = "unauthorized"
     SLOW = "slow"
+    SLOW_ANSWER = "slow_answer"
     NOT_JSON = "not_json"
 
 
@@ -51,6 +52,7 @@ class Rule:
     skip: int = 0
     times: int = 1
     until_s: float = float("inf")
+    fault: int = 0
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class Network:
         self._clock = clock
         self._scheduler = scheduler
         self.rules: list[Rule] = []
-        self.struck: list[Rule] = []
+        self.on_strike: Callable[[int], None] = lambda _fault: None
 
     async def request(
         self, label: str, execute: Callable[[Spoil | None], T], timeout_s: float
@@ -99,7 +101,7 @@ class Network:
         if spoil is Spoil.LOST_REQUEST:
             return
         answer = execute(spoil)
-        await until(self._clock.elapsed_s + self._rng.randrange(1, 40) / 1000)
+        await until(self._clock.elapsed_s + self._way_back_s(spoil))
         if spoil is not Spoil.LOST_ANSWER:
             exchange.answer = answer
             exchange.answered.is_set = True
@@ -107,7 +109,12 @@ class Network:
     def _latency_s(self, spoil: Spoil | None) -> float:
         if spoil is Spoil.SLOW:
             return float(self._rng.randrange(20, 70))
-        return self._rng.randrange(1, 80) / 1000
+        return 0.001 + self._rng.random() * 0.08
+
+    def _way_back_s(self, spoil: Spoil | None) -> float:
+        if spoil is Spoil.SLOW_ANSWER:
+            return float(self._rng.randrange(8, 29))
+        return 0.001 + self._rng.random() * 0.04
 
     def _spoil(self, label: str) -> Spoil | None:
         for rule in self.rules:
@@ -117,6 +124,6 @@ class Network:
                 rule.skip -= 1
                 continue
             rule.times -= 1
-            self.struck.append(rule)
+            self.on_strike(rule.fault)
             return rule.spoil
         return None

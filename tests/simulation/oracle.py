@@ -1,26 +1,26 @@
-"""The fourteen promises as checks over the three ledgers: ours, Stripe's and Splynx's.
+"""The promises of safety as checks over the three ledgers, after every step that changed one.
 
-Safety is checked after every step in which a ledger changed; that everything gets done is checked
-at the end, when the world has been left alone for longer than a key protects. The wording of the
-promises is in `reference/faults.md`, section 3.2.
+The wording of the fourteen promises is in `reference/faults.md`, section 3.2. What must be true
+at the end is in `verdict.py`. The oracle has its own knowledge of currencies, states and days:
+what it took from the product could be wrong together with it.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
-from splynx_stripe.domain.attempt import AttemptState
 from splynx_stripe.domain.case import CaseKind
-from splynx_stripe.domain.metadata import ATTEMPT, DOCUMENT_NUMBER, INSTALLATION, PARTNER
+from splynx_stripe.domain.metadata import ATTEMPT, CUSTOMER, DOCUMENT_NUMBER, INSTALLATION, PARTNER
 from splynx_stripe.domain.money import Money
 from tests.simulation.clockwork import SimClock
 from tests.simulation.disk import Disk
-from tests.simulation.process import CURRENCIES
-from tests.simulation.splynx_side import SplynxSide
+from tests.simulation.plan import Plan
+from tests.simulation.process import ACCOUNTS
+from tests.simulation.splynx_side import Row, SplynxSide
 from tests.simulation.stripe_side import OPEN, Json, StripeSide
 
 PROMISES: Mapping[str, str] = {
@@ -40,15 +40,27 @@ PROMISES: Mapping[str, str] = {
     "I14": "safe stop",
 }
 
-_MONEY_QUESTIONS = {CaseKind.AMOUNT_DIFFERS, CaseKind.REQUEST_CONFLICT}
-_DIFFERENCES = {
-    CaseKind.AMOUNT_DIFFERS,
-    CaseKind.EFFECT_OVERDUE,
-    CaseKind.EFFECT_REFUSED,
-    CaseKind.REQUEST_CONFLICT,
-    CaseKind.EVENT_NOT_UNDERSTOOD,
-    CaseKind.UNKNOWN_TOO_LONG,
+MONEY_QUESTIONS = frozenset({CaseKind.AMOUNT_DIFFERS, CaseKind.REQUEST_CONFLICT})
+_PLACES = {"EUR": 2, "JPY": 0}
+_WATCH_EVERY_S = 300.0
+_TOLD_WITHIN_S = 1200.0
+"""How long after a deadline somebody must know: a claim, a back-off, some slow requests."""
+
+_CLOCKS_ARE_OFF = frozenset({9, 10, 15})
+"""With these faults the daemon cannot keep its deadlines: it stands still, cannot write, or its
+clock is wrong. What it owes afterwards is judged in `verdict.py`."""
+
+_LOOK_IS_FRESH_S = 240.0
+"""How long after the last look an attempt may be committed: a few slow requests are between."""
+
+_AFTER: Mapping[str, frozenset[str]] = {
+    "succeeded": frozenset(),
+    "canceled": frozenset({"succeeded"}),
+    "refused": frozenset({"orphaned", "canceled", "succeeded"}),
+    "absent": frozenset({"orphaned", "canceled", "succeeded"}),
+    "orphaned": frozenset({"canceled", "succeeded"}),
 }
+"""Where a state that is no more live may go; from the live ones every way is open (I6)."""
 
 
 class Violation(Exception):  # noqa: N818 - it is the finding, not an error of the program
@@ -67,6 +79,38 @@ class Evidence(Protocol):
     disk: Disk
     clock: SimClock
     logged: list[str]
+    plan: Plan
+    started_at_s: float
+
+
+def in_units(minor: int, currency: str) -> Decimal:
+    """Gives an amount of Stripe in whole euros or yen."""
+    return Decimal(minor).scaleb(-_PLACES[currency.upper()])
+
+
+def ours(stripe: StripeSide) -> list[Json]:
+    """Gives the PaymentIntents that this installation made; not those that copy our metadata."""
+    return [
+        intent
+        for intent in stripe.intents.values()
+        if intent["metadata"].get(INSTALLATION) == "ins_sim"
+        and ACCOUNTS[int(intent["metadata"][PARTNER])].name == stripe.account_of[intent["id"]]
+    ]
+
+
+def long_doubts_are_told(evidence: Evidence) -> None:
+    """Checks that an effect or attempt in doubt for longer than its deadline has a case (I10)."""
+    raw, now = evidence.disk.raw, evidence.clock.now()
+    told = {row[0] for row in raw.execute("SELECT subject FROM cases WHERE closed_at IS NULL")}
+    waiting = [
+        *raw.execute("SELECT key, deadline_at FROM effects WHERE state = 'pending'"),
+        *raw.execute("SELECT id, prepared_at FROM attempts WHERE state IN ('prepared', 'unknown')"),
+    ]
+    for subject, since in waiting:
+        waited_s = (now - datetime.fromisoformat(since)).total_seconds()
+        patience_s = _TOLD_WITHIN_S * (2 if subject.startswith("att_") else 1)
+        if waited_s > patience_s and subject not in told:
+            raise Violation("I10", f"{subject} is in doubt for too long and nobody is told")
 
 
 class Oracle:
@@ -76,229 +120,284 @@ class Oracle:
         self._evidence = evidence
         self._changed = False
         self._states: dict[str, str] = {}
+        self._seen: dict[str, str] = {}
         self._collections: dict[str, str] = {}
         self._on_the_way: set[str] = set()
+        self._keys: dict[str, str] = {}
+        self._dues: defaultdict[str, list[tuple[float, Decimal]]] = defaultdict(list)
+        self._owed: dict[str, Decimal] = {}
+        self._watch_at_s = _WATCH_EVERY_S
+        self._watches = _CLOCKS_ARE_OFF.isdisjoint(evidence.plan.faults)
+        self.succeeded_here_at: dict[str, datetime] = {}
 
     def listen(self) -> None:
         """Attaches to the ledgers."""
-        self._evidence.stripe.on_change = self._mark
-        self._evidence.splynx.on_change = self._mark
-        self._evidence.disk.on_commit = self._after_commit
-        self._evidence.stripe.before_create = self._before_create
+        evidence = self._evidence
+        evidence.stripe.on_change = self._mark
+        evidence.stripe.before_create = self._before_create
+        evidence.stripe.on_sent = self._on_the_way.add
+        evidence.splynx.on_change = self._splynx_changed
+        evidence.splynx.on_marked_paid = self._marked_paid
+        self._splynx_changed()
 
     def _mark(self) -> None:
         self._changed = True
+
+    def _splynx_changed(self) -> None:
+        """Notes what each document shows as due, and how much was ever owed for it."""
+        self._changed = True
+        now = self._evidence.clock.elapsed_s
+        for row in self._evidence.splynx.documents.values():
+            number = row["number"]
+            due = Decimal(0)
+            if row["status"] == "not_paid":
+                due = Decimal(str(row.get("due", row["total"])))
+            dues = self._dues[number]
+            if not dues or dues[-1][1] != due:
+                dues.append((now, due))
+            owed = due + (self._paired(row) if "due" in row else Decimal(0))
+            self._owed[number] = max(self._owed.get(number, Decimal(0)), owed)
+
+    def _paired(self, document: Row) -> Decimal:
+        payments = self._evidence.splynx.payments
+        amounts = [
+            Decimal(row["amount"]) for row in payments if row["invoice_id"] == document["id"]
+        ]
+        return sum(amounts, Decimal(0))
 
     # --- after every step -------------------------------------------------------------------------
 
     def after_step(self) -> None:
         """Checks the promises of safety, where something changed."""
+        if self._evidence.clock.elapsed_s >= self._watch_at_s:
+            self._watch()
         if not self._changed:
             return
         self._changed = False
-        self._one_open_intent_per_debt()
+        mine = ours(self._evidence.stripe)
+        self._one_open_intent_per_debt(mine)
+        self._no_more_is_taken_than_owed(mine)
         self._nothing_is_booked_twice()
 
-    def _ours(self) -> list[Json]:
-        return [
-            intent
-            for intent in self._evidence.stripe.intents.values()
-            if intent["metadata"].get(INSTALLATION) == "ins_sim"
-        ]
+    def _watch(self) -> None:
+        """Checks every few minutes that long doubts are told, while the daemon is up (I10)."""
+        now_s = self._evidence.clock.elapsed_s
+        self._watch_at_s = now_s + _WATCH_EVERY_S
+        if self._watches and now_s - self._evidence.started_at_s > _TOLD_WITHIN_S:
+            long_doubts_are_told(self._evidence)
 
-    def _one_open_intent_per_debt(self) -> None:
+    def _one_open_intent_per_debt(self, mine: list[Json]) -> None:
         taking: Counter[str] = Counter()
-        for intent in self._ours():
+        attempts: Counter[str] = Counter()
+        for intent in mine:
+            attempts[intent["metadata"][ATTEMPT]] += 1
             if intent["status"] in OPEN or intent["status"] == "processing":
                 taking[intent["metadata"][DOCUMENT_NUMBER]] += 1
         for number, count in taking.items():
             if count > 1:
                 raise Violation("I1", f"{count} PaymentIntents can take money for {number}")
+        for attempt_id, count in attempts.items():
+            if count > 1:
+                raise Violation("I1", f"{attempt_id} has {count} PaymentIntents")
+
+    def _no_more_is_taken_than_owed(self, mine: list[Json]) -> None:
+        taken: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for intent in mine:
+            number = intent["metadata"][DOCUMENT_NUMBER]
+            taken[number] += in_units(intent["amount_received"], intent["currency"])
+        for number, amount in taken.items():
+            if amount > self._owed[number]:
+                raise Violation("I1", f"{amount} taken for {number}, owed {self._owed[number]}")
 
     def _nothing_is_booked_twice(self) -> None:
-        receipts = Counter(
-            row["receipt_number"] for row in self._evidence.splynx.payments if not row.get("foreign")
-        )
+        """Payments that somebody else entered beside us are no fault of ours."""
+        stripe = self._evidence.stripe
+        payments = self._evidence.splynx.payments
+        beside = {row["receipt_number"] for row in payments if row.get("beside")}
+        receipts = Counter(row["receipt_number"] for row in payments if not row.get("beside"))
         for receipt, count in receipts.items():
-            if count > 1:
-                raise Violation("I3", f"{receipt} is booked {count} times")
-            intent = self._evidence.stripe.intents.get(receipt)
+            if count + (receipt in beside) > 1:
+                raise Violation("I3", f"{receipt} is booked {count + (receipt in beside)} times")
+            intent = stripe.intents.get(receipt)
             if intent is None or intent["status"] != "succeeded":
                 raise Violation("I3", f"{receipt} is booked, but Stripe took no money with it")
-            if intent["metadata"].get(INSTALLATION) != "ins_sim":
-                raise Violation("I8", f"{receipt} of another program is booked")
+        mine = {intent["id"]: intent for intent in ours(stripe)}
+        for row in payments:
+            if row["receipt_number"] not in mine:
+                raise Violation("I8", f"{row['receipt_number']} of another program is booked")
+            self._is_on_the_right_account(row, mine[row["receipt_number"]])
 
-    def _before_create(self, key: str, params: Json) -> None:
+    def _is_on_the_right_account(self, row: Row, intent: Json) -> None:
+        metadata = intent["metadata"]
+        if str(row["customer_id"]) != metadata[CUSTOMER]:
+            raise Violation("I8", f"{intent['id']} is booked for customer {row['customer_id']}")
+        amount = in_units(intent["amount_received"], intent["currency"])
+        if Decimal(row["amount"]) != amount:
+            raise Violation("I9", f"{intent['id']} took {amount}, booked {row['amount']}")
+        for name, path in (("invoice_id", "invoices"), ("request_id", "proforma-invoices")):
+            document = self._evidence.splynx.documents.get(f"admin/finance/{path}/{row[name]}")
+            if document is not None and document["number"] != metadata[DOCUMENT_NUMBER]:
+                raise Violation("I3", f"{intent['id']} is booked on {document['number']}")
+
+    # --- at the moment of a request ------------------------------------------------------------------
+
+    def _before_create(self, account: str, key: str, params: Json) -> None:
         """Looks at our books at the moment at which a create request arrives at Stripe."""
-        attempt_id = params["metadata"].get(ATTEMPT, "")
+        metadata = params["metadata"]
+        attempt_id = metadata.get(ATTEMPT, "")
         attempt = self._evidence.disk.look(lambda unit: unit.attempt(attempt_id))
-        if attempt is None or attempt.idempotency_key != key:
+        if attempt is None or not key:
             raise Violation("I5", f"a PaymentIntent is asked for with key {key} and no attempt")
+        if self._keys.setdefault(attempt_id, key) != key:
+            raise Violation("I5", f"{attempt_id} is asked for with a second key")
         asked = (params["amount"], params["currency"].upper(), params.get("customer", ""))
         frozen = (attempt.amount.minor_units, attempt.amount.currency, attempt.stripe_customer_id)
-        if asked != frozen or dict(params["metadata"]) != dict(attempt.metadata):
+        if asked != frozen or dict(metadata) != dict(attempt.metadata):
             raise Violation("I5", f"{attempt_id} asks for something else than it has written down")
-        if self.money_question_is_open() and not self._was_asked_before(key):
+        if self.money_question_is_open() and key not in self._on_the_way:
             raise Violation("I14", f"{attempt_id} asks for money while a money assertion is open")
-        number = params["metadata"][DOCUMENT_NUMBER]
-        self._no_money_waits_for_booking(number, attempt_id)
+        self._stays_within_its_borders(account, params)
+        self._no_money_waits_for_booking(metadata[DOCUMENT_NUMBER], attempt_id)
+
+    def _stays_within_its_borders(self, account: str, params: Json) -> None:
+        stripe, metadata = self._evidence.stripe, params["metadata"]
+        if ACCOUNTS[int(metadata[PARTNER])].name != account:
+            raise Violation("I8", f"partner {metadata[PARTNER]} is charged on account {account}")
+        customer = params.get("customer", "")
+        if stripe.account_of.get(customer, account) != account:
+            raise Violation("I8", f"{customer} of another account is used on {account}")
+        known = stripe.customers.get(customer)
+        if known is not None and known["metadata"][CUSTOMER] != metadata[CUSTOMER]:
+            raise Violation("I8", f"{customer} belongs to customer {known['metadata'][CUSTOMER]}")
 
     def _no_money_waits_for_booking(self, number: str, attempt_id: str) -> None:
         booked = {row["receipt_number"] for row in self._evidence.splynx.payments}
-        for intent in self._ours():
+        for intent in ours(self._evidence.stripe):
             mine = intent["metadata"][ATTEMPT] == attempt_id
             if intent["metadata"][DOCUMENT_NUMBER] != number or mine:
                 continue
             if intent["status"] == "succeeded" and intent["id"] not in booked:
                 raise Violation("I1", f"{number} is charged again while {intent['id']} is unbooked")
 
-    def _was_asked_before(self, key: str) -> bool:
-        """A request that had left before the assertion failed may still arrive."""
-        return key in self._on_the_way
+    def _marked_paid(self, document: Row) -> None:
+        """Looks at a document at the moment at which we set it paid."""
+        due = Decimal(document.get("due", "0"))
+        if due <= 0 or self._is_covered(document):
+            return
+        if not document.get("edited_by_office"):
+            raise Violation("I4", f"{document['number']} is set paid although {due} is due")
+        self._edited_at_least_once(document)
 
-    def on_the_way(self, key: str) -> None:
-        """Notes that a create request with this key has left."""
-        self._on_the_way.add(key)
+    def _is_covered(self, document: Row) -> bool:
+        """Says whether one payment for it covers it whole, though it is not paired with it."""
+        stripe, total = self._evidence.stripe, Decimal(document["total"])
+        return any(
+            Decimal(row["amount"]) == total
+            and stripe.intents[row["receipt_number"]]["metadata"][DOCUMENT_NUMBER]
+            == document["number"]
+            for row in self._evidence.splynx.payments
+        )
+
+    def _edited_at_least_once(self, document: Row) -> None:
+        """An edit between our look and our change cannot be seen; one before that can."""
+        since = self._dues[document["number"]][-1][0]
+        if self._evidence.clock.elapsed_s - since > _LOOK_IS_FRESH_S:
+            raise Violation("I4", f"{document['number']} is set paid although a part is due")
 
     # --- after every commit -----------------------------------------------------------------------
 
-    def _after_commit(self) -> None:
+    def after_commit(self) -> None:
+        """Checks what we have written down, at the moment it is durable."""
         raw = self._evidence.disk.raw
-        for attempt_id, state in raw.execute("SELECT id, state FROM attempts"):
-            before = self._states.get(attempt_id)
-            if before == AttemptState.SUCCEEDED and state != AttemptState.SUCCEEDED:
-                raise Violation("I6", f"{attempt_id} went from succeeded to {state}")
-            self._states[attempt_id] = state
+        rows = raw.execute("SELECT id, state, coalesce(seen_as_of, ''), intent_id FROM attempts")
+        for attempt_id, state, seen, intent_id in rows.fetchall():
+            self._attempt_moved(attempt_id, state, seen, intent_id)
         for collection_id, state in raw.execute("SELECT id, state FROM collections"):
             if self._collections.get(collection_id) == "booked" and state != "booked":
                 raise Violation("I6", f"{collection_id} went from booked to {state}")
             self._collections[collection_id] = state
+        self._handled_means_done()
 
-    def acknowledged(self, event: Json) -> None:
+    def _attempt_moved(self, attempt_id: str, state: str, seen: str, intent_id: str) -> None:
+        before = self._states.get(attempt_id)
+        if before is None:
+            self._was_just_looked_at(attempt_id)
+        elif state not in _AFTER.get(before, {state}) and state != before:
+            raise Violation("I6", f"{attempt_id} went from {before} to {state}")
+        if seen < self._seen.get(attempt_id, "") and state != "succeeded":
+            raise Violation("I6", f"{attempt_id} believes an older sight than it had")
+        self._seen[attempt_id] = seen
+        if before == state:
+            return
+        self._states[attempt_id] = state
+        if state == "succeeded":
+            self.succeeded_here_at[attempt_id] = self._evidence.clock.true_now()
+        self._is_true(attempt_id, state, intent_id)
+
+    def _is_true(self, attempt_id: str, state: str, intent_id: str) -> None:
+        """Compares what we write down as final with what Stripe has."""
+        mine = ours(self._evidence.stripe)
+        found = [each for each in mine if each["metadata"][ATTEMPT] == attempt_id]
+        if state in {"absent", "refused"} and found:
+            raise Violation("I1", f"{attempt_id} is {state}, and {found[0]['id']} exists")
+        if state in {"canceled", "succeeded"}:
+            true = [each["status"] for each in found if each["id"] == intent_id]
+            if true != [state]:
+                raise Violation(
+                    "I6", f"{attempt_id} is {state}, Stripe shows {true} of {intent_id}"
+                )
+
+    def _was_just_looked_at(self, attempt_id: str) -> None:
+        """An attempt asks for what Splynx showed as due a moment before (last look)."""
+        minor, currency, number = self._evidence.disk.raw.execute(
+            "SELECT a.amount_minor, a.currency, c.document_number FROM attempts a"
+            " JOIN collections c ON c.id = a.collection_id WHERE a.id = ?",
+            (attempt_id,),
+        ).fetchone()
+        amount = in_units(minor, currency)
+        if amount in self._shown_lately(number):
+            return
+        everything = [due for _, due in self._dues[number]]
+        promise = "I1" if amount in everything else "I9"
+        raise Violation(promise, f"{attempt_id} asks for {amount}, {number} shows {everything[-1]}")
+
+    def _shown_lately(self, number: str) -> list[Decimal]:
+        """Gives what a document showed as due within the time that a look may take."""
+        dues = self._dues[number]
+        since = self._evidence.clock.elapsed_s - _LOOK_IS_FRESH_S
+        ends = [begin for begin, _ in dues[1:]] + [float("inf")]
+        return [due for (_, due), end in zip(dues, ends, strict=True) if end >= since]
+
+    def offered(self, number: str, amount: Money) -> None:
+        """Looks at a price at the moment at which a customer can pay it."""
+        shown = self._shown_lately(number)
+        if in_units(amount.minor_units, amount.currency) not in shown:
+            raise Violation("I1", f"{amount} can be paid for {number}, which shows {shown}")
+
+    def _handled_means_done(self) -> None:
+        """An event of success that is marked as handled has made its attempt succeed."""
+        rows = self._evidence.disk.raw.execute(
+            "SELECT event_id, body FROM inbox WHERE state = 'handled'"
+            " AND type = 'payment_intent.succeeded' ORDER BY id DESC LIMIT 3"
+        )
+        for event_id, body in rows.fetchall():
+            attempt_id = bytes(body).partition(f'"{ATTEMPT}":"'.encode())[2].partition(b'"')[0]
+            if self._states.get(attempt_id.decode()) != "succeeded":
+                raise Violation("I7", f"{event_id} is marked as handled before it was")
+
+    def acknowledged(self, event_id: str, account: str) -> None:
         """Checks that an event is on disk at the moment its webhook is answered with 200."""
         found = self._evidence.disk.raw.execute(
-            "SELECT 1 FROM inbox WHERE event_id = ?", (event["id"],)
-        ).fetchone()
-        if found is None:
-            raise Violation("I7", f"{event['id']} was acknowledged and is not stored")
-
-    # --- at the end -------------------------------------------------------------------------------
-
-    def at_the_end(self) -> None:
-        """Checks that everything found its place."""
-        cases = self._evidence.disk.look(lambda unit: unit.cases(only_open=False, limit=1000))
-        self._every_charge_is_booked_or_a_case(cases)
-        self._money_is_conserved(cases)
-        self._documents_show_the_truth(cases)
-        self._no_doubt_is_left(cases)
-        self._nothing_crossed_a_border()
-        self._nothing_is_said_twice(cases)
-        self._no_secret_was_told(cases)
-
-    def _attempts(self) -> dict[str, Any]:
-        ids = [row[0] for row in self._evidence.disk.raw.execute("SELECT id FROM attempts")]
-        return {
-            attempt_id: self._evidence.disk.look(lambda unit, i=attempt_id: unit.attempt(i))
-            for attempt_id in ids
-        }
-
-    def _every_charge_is_booked_or_a_case(self, cases: list[Any]) -> None:
-        subjects = {case.subject for case in cases if case.kind in _DIFFERENCES and not case.closed_at}
-        booked = Counter(row["receipt_number"] for row in self._evidence.splynx.payments)
-        for intent in self._ours():
-            if intent["status"] != "succeeded":
-                continue
-            attempt_id = intent["metadata"][ATTEMPT]
-            named = attempt_id in subjects or f"book:{attempt_id}" in subjects
-            if not booked[intent["id"]] and not named:
-                raise Violation("I2", f"{intent['id']} took money and is neither booked nor a case")
-
-    def _money_is_conserved(self, cases: list[Any]) -> None:
-        """Compares Stripe's and Splynx's sums per currency and day, in integers (I4, I9)."""
-        open_ids = {case.subject.removeprefix("book:") for case in cases if not case.closed_at}
-        taken: defaultdict[tuple[str, str], int] = defaultdict(int)
-        for intent in self._ours():
-            if intent["status"] == "succeeded" and intent["metadata"][ATTEMPT] not in open_ids:
-                taken[self._day_and_currency(intent["id"], intent["currency"])] += intent["amount_received"]
-        written: defaultdict[tuple[str, str], int] = defaultdict(int)
-        for row in self._evidence.splynx.payments:
-            intent = self._evidence.stripe.intents.get(row["receipt_number"])
-            if intent is None or row.get("foreign") or intent["metadata"].get(ATTEMPT) in open_ids:
-                continue
-            currency = intent["currency"].upper()
-            amount = Money.from_decimal(Decimal(str(row["amount"])), currency)
-            if amount.minor_units != intent["amount_received"]:
-                raise Violation("I9", f"{intent['id']} took {intent['amount_received']}, booked {amount}")
-            written[self._day_and_currency(intent["id"], intent["currency"])] += amount.minor_units
-        if taken != written:
-            raise Violation("I4", f"Stripe took {dict(taken)}, Splynx shows {dict(written)}")
-
-    def _day_and_currency(self, intent_id: str, currency: str) -> tuple[str, str]:
-        for row in self._evidence.splynx.payments:
-            if row["receipt_number"] == intent_id:
-                return str(row["date"]), currency
-        return "", currency
-
-    def _documents_show_the_truth(self, cases: list[Any]) -> None:
-        """A document that our money covers is paid, unless a case says why not."""
-        explained = {case.collection_id for case in cases}
-        for attempt in self._attempts().values():
-            if attempt.state is not AttemptState.SUCCEEDED or not attempt.splynx_payment_id:
-                continue
-            if attempt.collection_id in explained:
-                continue
-            number = attempt.metadata[DOCUMENT_NUMBER]
-            row = next(r for r in self._evidence.splynx.documents.values() if r["number"] == number)
-            covered = Decimal(str(row.get("due", 0))) == 0
-            if covered and row["status"] != "paid":
-                raise Violation("I2", f"{number} is paid with {attempt.intent_id}, but shows {row['status']}")
-
-    def _no_doubt_is_left(self, cases: list[Any]) -> None:
-        subjects = {case.subject for case in cases if not case.closed_at}
-        for attempt in self._attempts().values():
-            if attempt.is_live and attempt.id not in subjects:
-                raise Violation("I10", f"{attempt.id} is still {attempt.state} and nobody is told")
-        raw = self._evidence.disk.raw
-        for key, state in raw.execute("SELECT key, state FROM effects WHERE state <> 'done'"):
-            if key not in subjects:
-                raise Violation("I10", f"effect {key} is {state} and nobody is told")
-        for event_id, state in raw.execute(
-            "SELECT event_id, state FROM inbox WHERE state NOT IN ('handled', 'ignored')"
-        ):
-            if not any(subject.endswith(event_id) for subject in subjects):
-                raise Violation("I10", f"event {event_id} is {state} and nobody is told")
-        live = raw.execute("SELECT id FROM collections WHERE state = 'open'").fetchone()
-        if live is not None and not any(case.collection_id == live[0] for case in cases):
-            raise Violation("I10", f"{live[0]} still holds a lease")
-
-    def _nothing_crossed_a_border(self) -> None:
-        for intent in self._ours():
-            partner = int(intent["metadata"][PARTNER])
-            if CURRENCIES[partner] != intent["currency"].upper():
-                raise Violation("I8", f"{intent['id']} is in {intent['currency']} for partner {partner}")
-            customer = self._evidence.stripe.customers.get(intent["customer"])
-            owner = customer["metadata"]["splynx_customer_id"] if customer else None
-            if owner not in (None, intent["metadata"]["splynx_customer_id"]):
-                raise Violation("I8", f"{intent['id']} is on the Stripe customer of somebody else")
-
-    def _nothing_is_said_twice(self, cases: list[Any]) -> None:
-        open_cases = Counter((case.kind, case.subject) for case in cases if not case.closed_at)
-        for (kind, subject), count in open_cases.items():
-            if count > 1:
-                raise Violation("I11", f"the office is told {count} times of {kind} {subject}")
-
-    def _no_secret_was_told(self, cases: list[Any]) -> None:
-        texts = [*self._evidence.logged, *(case.summary for case in cases)]
-        raw = self._evidence.disk.raw
-        texts += [row[0] for row in raw.execute("SELECT last_error FROM effects")]
-        texts += [row[0] for row in raw.execute("SELECT facts FROM audit_log")]
-        for text in texts:
-            if "_secret_" in text or "whsec_" in text:
-                raise Violation("I12", f"a secret is told: {json.dumps(text)[:80]}")
+            "SELECT account FROM inbox WHERE event_id = ?", (event_id,)
+        ).fetchall()
+        if not found:
+            raise Violation("I7", f"{event_id} was acknowledged and is not stored")
+        if not any(stored.startswith(f"{account}:") for (stored,) in found):
+            raise Violation("I8", f"{event_id} of {account} is stored for {found}")
 
     # --- safe stop ---------------------------------------------------------------------------------
 
     def money_question_is_open(self) -> bool:
         """Says whether a money assertion has failed and nobody has answered it."""
         cases = self._evidence.disk.look(lambda unit: unit.cases(only_open=True, limit=1000))
-        return any(case.kind in _MONEY_QUESTIONS for case in cases)
+        return any(case.kind in MONEY_QUESTIONS for case in cases)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
+from splynx_stripe.domain.effect import EffectKind
 from splynx_stripe.domain.errors import (
     NotPermittedError,
     OutcomeUnknownError,
@@ -24,7 +27,7 @@ from splynx_stripe.domain.timing import Timing
 from splynx_stripe.flows.ask_stripe import StripeAsker
 from splynx_stripe.flows.book import BookPayment
 from splynx_stripe.flows.cancel import CancelPaymentIntent
-from splynx_stripe.flows.effects import Effects, EffectKind
+from splynx_stripe.flows.effects import EffectHandler, Effects
 from splynx_stripe.flows.inbox import Inbox
 from splynx_stripe.flows.look_after import LookAfter
 from splynx_stripe.flows.pay import PayFlow
@@ -38,14 +41,27 @@ from tests.simulation.clockwork import Scheduler, SimClock, SimLocks, Stamp, unt
 from tests.simulation.disk import Disk, SimStore
 from tests.simulation.network import Network
 from tests.simulation.splynx_side import SimSplynxGateway, SplynxSide
-from tests.simulation.stripe_side import SimStripeGateway, StripeSide
+from tests.simulation.stripe_gateway import SimStripeGateway
+from tests.simulation.stripe_side import StripeSide
 
-ACCOUNT = StripeAccount("default", livemode=False)
+ACCOUNTS = {
+    1: StripeAccount("default", livemode=False),
+    2: StripeAccount("two", livemode=False),
+}
+"""Each partner has its own Stripe account."""
+
 CURRENCIES = {1: "EUR", 2: "JPY"}
+GROUPINGS = {1: StatementGrouping.MONTH, 2: StatementGrouping.DAY}
+TIMEZONE = ZoneInfo("Europe/Prague")
 TIMING = Timing(look_every=timedelta(minutes=20))
-_SHORTEST_IDLE_S, _LONGEST_IDLE_S = 1.0, 3600.0
+_SHORTEST_IDLE_S, _LONGEST_IDLE_S = 1.0, 12 * 3600.0
 _PARALLEL = 4
 _QUIET = (RetryableError, OutcomeUnknownError, NotPermittedError)
+
+
+T = TypeVar("T")
+
+log = logging.getLogger("splynx_stripe.simulation")
 
 
 class World(Protocol):
@@ -59,6 +75,7 @@ class World(Protocol):
     stripe: StripeSide
     splynx: SplynxSide
     poll_every_s: float
+    is_shared: bool
     secrets: list[Secret]
 
 
@@ -68,7 +85,7 @@ class SimIds:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
 
-    def new(self, prefix: str, now: Any) -> str:
+    def new(self, prefix: str, now: datetime) -> str:
         return f"{prefix}_{int(now.timestamp() * 1000):012x}{self._rng.getrandbits(48):012x}"
 
     def token(self) -> str:
@@ -76,21 +93,21 @@ class SimIds:
 
 
 class SimTerms:
-    """Two partners on one account: euros and yen."""
+    """Two partners, each with its own account: euros and yen, by month and by day."""
 
     def terms(self, partner_id: int) -> Terms | None:
         if partner_id not in CURRENCIES:
             return None
         return Terms(
             partner_id=partner_id,
-            account=ACCOUNT,
+            account=ACCOUNTS[partner_id],
             publishable_key="pk_test_sim",
             currency=CURRENCIES[partner_id],
             country="CZ",
             language="en",
             payment_account="Stripe",
             credit_card_payment_method="Credit card",
-            statement_grouping=StatementGrouping.MONTH,
+            statement_grouping=GROUPINGS[partner_id],
             message_template=DEFAULT_MESSAGE_TEMPLATE,
             grants_access_to_unauthorized=True,
         )
@@ -116,7 +133,7 @@ def build_flows(world: World, wake: Callable[[], None]) -> Flows:
         stripe=SimStripeGateway(world.stripe, world.network, world.clock),
         terms=SimTerms(),
         timing=TIMING,
-        timezone=ZoneInfo("Europe/Prague"),
+        timezone=TIMEZONE,
         clock=world.clock,
         ids=SimIds(world.rng),
         dice=world.rng,
@@ -125,7 +142,7 @@ def build_flows(world: World, wake: Callable[[], None]) -> Flows:
     )
     asker = StripeAsker(rooms)
     inbox = Inbox(rooms, asker)
-    handlers = {
+    handlers: dict[EffectKind, EffectHandler] = {
         EffectKind.BOOK_PAYMENT: BookPayment(rooms),
         EffectKind.RECORD_STATEMENT: RecordStatement(rooms),
         EffectKind.CANCEL_PAYMENT_INTENT: CancelPaymentIntent(rooms, asker),
@@ -146,48 +163,74 @@ class Process:
     def __init__(self, world: World, name: str) -> None:
         self._world = world
         self.name = name
-        self.flows = build_flows(world, self._wake)
+        self.flows = build_flows(world, self.wake)
         self._busy: set[str] = set()
-        self._woken = Stamp()
+        self._is_woken = False
+        self._bell = Stamp()
+        self._sleeps_until: datetime | None = None
 
     def start(self) -> None:
         """Starts the workers: the pump, the poll and the release of idle leases."""
         self._world.scheduler.spawn(f"{self.name} pump", self._pump(), self.name)
         self._world.scheduler.spawn(f"{self.name} jobs", self._jobs(), self.name)
 
-    def _wake(self) -> None:
-        self._woken.is_set = True
+    def wake(self) -> None:
+        """Says that there may be work now."""
+        self._is_woken = self._bell.is_set = True
 
-    async def receive(self, body: bytes, signature: str) -> bool:
-        """Takes a webhook, as `web/webhook.py` does. True when it is acknowledged."""
+    async def receive(self, account: str, body: bytes, signature: str) -> bool:
+        """Takes a webhook at an account's endpoint, as `web/webhook.py` does: True is a 200."""
+        world = self._world
+        here = next(each for each in ACCOUNTS.values() if each.name == account)
         try:
-            verify_webhook(body, signature, self._world.secrets, self._world.clock.now())
+            verify_webhook(body, signature, world.secrets, world.clock.now())
             event = self.flows.rooms.stripe.parse_event(body)
-            if event.livemode != ACCOUNT.livemode or event.account:
+            if event.livemode != here.livemode or event.account:
                 return False
-            await self.flows.inbox.receive(event, ACCOUNT, InboxSource.WEBHOOK)
+            await self.flows.inbox.receive(event, here, InboxSource.WEBHOOK)
         except (BadSignatureError, RejectedError, StoreUnavailableError):
             return False
         return True
 
     async def _pump(self) -> None:
-        clock = self._world.clock
+        if not self._world.is_shared:
+            await self._quietly(self._release_claims)
         while True:
-            self._woken = Stamp()
+            self._is_woken = False
             try:
                 started = await self._start_due()
             except StoreUnavailableError:
                 started = False
             if not started:
-                await until(clock.elapsed_s + self._idle_s(), self._woken)
+                await self._idle()
 
-    def _idle_s(self) -> float:
-        """Gives the seconds until the next thing is due; the real pump looks every second."""
-        due = self._world.disk.look(_next_due)
-        if due is None:
-            return _LONGEST_IDLE_S
-        seconds = (due - self._world.clock.now()).total_seconds()
-        return max(_SHORTEST_IDLE_S, min(seconds, _LONGEST_IDLE_S))
+    async def _release_claims(self) -> None:
+        """Takes back what the last daemon held, as the start of a lone daemon does."""
+
+        def release_claims(unit: Any) -> None:
+            unit.release_effects()
+            unit.release_inbox()
+
+        await self.flows.rooms.store.run(release_claims)
+
+    async def _idle(self) -> None:
+        """Waits until something is due; the real pump looks every second."""
+        clock = self._world.clock
+        pause_s = _SHORTEST_IDLE_S
+        while not self._is_woken:
+            due = _next_due(self._world.disk)
+            seconds = _LONGEST_IDLE_S if due is None else (due - clock.now()).total_seconds()
+            self._bell, self._sleeps_until = Stamp(), due
+            rest_s = max(pause_s, min(seconds, _LONGEST_IDLE_S))
+            await until(clock.elapsed_s + rest_s, self._bell)
+            if seconds <= rest_s and not self._bell.is_set:
+                return
+            pause_s = 0.0
+
+    def committed(self) -> None:
+        """Hears that something was committed: the next thing may be due earlier now."""
+        if not self._bell.is_set and _next_due(self._world.disk) != self._sleeps_until:
+            self._bell.is_set = True
 
     async def _start_due(self) -> bool:
         flows, started = self.flows, False
@@ -195,45 +238,56 @@ class Process:
         if room <= 0:
             return False
         for event in await flows.inbox.claim(room):
-            started |= self._begin(f"inbox {event.id}", flows.inbox.handle(event))
+            started |= self._begin(f"inbox {event.id}", flows.inbox.handle, event)
         for effect in await flows.effects.claim(room):
-            started |= self._begin(f"effect {effect.key}", flows.effects.carry_out(effect))
+            started |= self._begin(f"effect {effect.key}", flows.effects.carry_out, effect)
         for attempt in await flows.look_after.due(room):
             name = f"look {attempt.id}"
             if name not in self._busy:
-                started |= self._begin(name, flows.look_after.look_at(attempt))
+                started |= self._begin(name, flows.look_after.look_at, attempt)
         return started
 
-    def _begin(self, name: str, work: Any) -> bool:
+    def _begin(self, name: str, work: Callable[[T], Awaitable[None]], item: T) -> bool:
         self._busy.add(name)
-        self._world.scheduler.spawn(f"{self.name} {name}", self._finish(name, work), self.name)
+        task = self._finish(name, work, item)
+        self._world.scheduler.spawn(f"{self.name} {name}", task, self.name)
         return True
 
-    async def _finish(self, name: str, work: Any) -> None:
+    async def _finish(self, name: str, work: Callable[[T], Awaitable[None]], item: T) -> None:
         try:
-            await work
+            await work(item)
         except StoreUnavailableError:
             return
         finally:
             self._busy.discard(name)
-            self._wake()
+            self.wake()
 
     async def _jobs(self) -> None:
         clock = self._world.clock
         while True:
-            try:
-                await self.flows.poll.run(ACCOUNT)
-                await self.flows.look_after.release_idle_leases()
-            except (*_QUIET, StoreUnavailableError):
-                pass
+            for account in ACCOUNTS.values():
+                await self._quietly(partial(self.flows.poll.run, account))
+            await self._quietly(self.flows.look_after.release_idle_leases)
             await until(clock.elapsed_s + self._world.poll_every_s)
 
+    async def _quietly(self, job: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await job()
+        except (*_QUIET, StoreUnavailableError) as error:
+            log.info("job.waits", extra={"error": str(error)})
 
-def _next_due(unit: Any) -> Any:
+
+_NEXT_DUE = """
+SELECT min(at) FROM (
+  SELECT min(next_look_at) AS at FROM attempts
+  UNION ALL
+  SELECT min(max(next_at, coalesce(claimed_until, next_at))) FROM effects WHERE state = 'pending'
+  UNION ALL
+  SELECT min(max(next_at, coalesce(claimed_until, next_at))) FROM inbox WHERE state = 'received'
+)"""
+
+
+def _next_due(disk: Disk) -> datetime | None:
     """Gives the next moment at which the database has something to do, or None."""
-    row = unit._connection._raw.execute(  # noqa: SLF001 - the oracle may look anywhere
-        "SELECT min(at) FROM (SELECT min(next_look_at) AS at FROM attempts UNION ALL"
-        " SELECT min(max(next_at, coalesce(claimed_until, next_at))) FROM effects WHERE state = 'pending' UNION ALL"
-        " SELECT min(max(next_at, coalesce(claimed_until, next_at))) FROM inbox WHERE state = 'received')"
-    ).fetchone()
-    return None if row[0] is None else datetime.fromisoformat(row[0])
+    (moment,) = disk.raw.execute(_NEXT_DUE).fetchone()
+    return None if moment is None else datetime.fromisoformat(moment)

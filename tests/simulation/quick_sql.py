@@ -24,12 +24,13 @@ _Convert = Callable[[Any], Any] | None
 
 @dataclass(slots=True)
 class _Compiled:
+    """A statement: its SQL, (name, default, conversion) per parameter, the columns it gives."""
+
     sql: str
-    names: Sequence[str]
-    defaults: Mapping[str, Any]
-    binds: Mapping[str, _Convert]
+    parameters: Sequence[tuple[str, Any, _Convert]]
     columns: Sequence[str]
     results: Sequence[_Convert]
+    converts: bool
 
 
 class QuickResult:
@@ -80,19 +81,22 @@ class QuickConnection:
         self._raw = raw
         self.dialect = SimpleNamespace(name="sqlite")
 
-    def execute(self, statement: Executable, values: Mapping[str, Any] | None = None) -> QuickResult:
+    def execute(
+        self, statement: Executable, values: Mapping[str, Any] | None = None
+    ) -> QuickResult:
         given = dict(values or {})
         compiled = _compiled(statement, given)
-        parameters = []
-        for name in compiled.names:
-            value = given[name] if name in given else compiled.defaults[name]
-            convert = compiled.binds.get(name)
-            parameters.append(convert(value) if convert else value)
-        cursor = self._raw.execute(compiled.sql, parameters)
-        rows = [
-            tuple(c(v) if c else v for c, v in zip(compiled.results, row, strict=True))
-            for row in cursor
+        parameters = [
+            convert(given.get(name, default)) if convert else given.get(name, default)
+            for name, default, convert in compiled.parameters
         ]
+        cursor = self._raw.execute(compiled.sql, parameters)
+        rows = cursor.fetchall()
+        if rows and compiled.converts:
+            results = compiled.results
+            rows = [
+                tuple([c(v) if c else v for c, v in zip(results, row, strict=True)]) for row in rows
+            ]
         return QuickResult(compiled, rows, cursor.rowcount)
 
 
@@ -126,11 +130,15 @@ def _compile(statement: Executable, given: Mapping[str, Any]) -> _Compiled:
     # The compiler offers no other way to what a Connection does with it.
     expanded = compiled._process_parameters_for_postcompile({**compiled.params, **given})
     columns = compiled._result_columns
+    defaults = {**compiled.params, **expanded.parameters}
+    converts: dict[str, Any] = {**compiled._bind_processors, **expanded.processors}
+    results = [entry.type._cached_result_processor(_DIALECT, None) for entry in columns]
     return _Compiled(
         sql=expanded.statement,
-        names=list(expanded.positiontup or ()),
-        defaults={**compiled.params, **expanded.parameters},
-        binds={**compiled._bind_processors, **expanded.processors},
+        parameters=[
+            (name, defaults.get(name), converts.get(name)) for name in expanded.positiontup or ()
+        ],
         columns=[entry.keyname for entry in columns],
-        results=[entry.type._cached_result_processor(_DIALECT, None) for entry in columns],
+        results=results,
+        converts=any(results),
     )

@@ -8,41 +8,79 @@ import secrets
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from tests.simulation.disk import Disk
 from tests.simulation.faults import FAULTS, NOT_YET
-from tests.simulation.history import History, Plan, make_plan
+from tests.simulation.history import History
 from tests.simulation.oracle import PROMISES
+from tests.simulation.plan import Plan, make_plan
 
 ALL_FAULTS = 61
-_REPLAY_EVERY = 97
+_REPLAY_EVERY = 17
 """Every so many histories one is run again, and its trace compared (I13)."""
+_SHOWN = 3
+_ROUTINE = ("jobs: ", "events.list", "Inbox.claim", "Effects.claim", "pump: ")
+"""What a trace has most of and says least about a violation; `--one` shows all of it."""
 
 
-def simulate(plan: Plan, disk: Disk, *, keep_trace: bool = False) -> tuple[str, History]:
+@dataclass(slots=True)
+class Tally:
+    """What came of many histories: how many, which violated what, which faults really struck."""
+
+    done: int = 0
+    bad: list[tuple[Plan, str]] = field(default_factory=list)
+    injected: Counter[int] = field(default_factory=Counter)
+    struck: Counter[int] = field(default_factory=Counter)
+
+    def add(self, other: Tally) -> None:
+        """Adds another's numbers."""
+        self.done += other.done
+        self.bad += other.bad
+        self.injected += other.injected
+        self.struck += other.struck
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A range of seeds for one process."""
+
+    first: int
+    count: int
+    faults: tuple[int, ...] = ()
+    stop_at_first: bool = False
+
+
+def simulate(plan: Plan, disk: Disk) -> tuple[str, History]:
     """Runs one history; "" or what was violated."""
-    history = History(plan, disk, keep_trace=keep_trace)
+    history = History(plan, disk)
     violation = history.run()
     return (str(violation) if violation else ""), history
 
 
-def run_range(work: tuple[int, int, tuple[int, ...]]) -> tuple[int, list[tuple[Plan, str]], Counter[int]]:
-    """Runs a range of seeds in this process: how many, the violations, faults injected."""
-    first, count, faults = work
-    disk, bad, injected = Disk(), [], Counter[int]()
-    for seed in range(first, first + count):
-        plan = make_plan(seed, faults, sorted(FAULTS))
-        injected.update(plan.faults)
+def run_range(work: Work) -> Tally:
+    """Runs a range of seeds in this process."""
+    disk, tally = Disk(), Tally()
+    for seed in range(work.first, work.first + work.count):
+        plan = make_plan(seed, work.faults, sorted(FAULTS))
         said, history = simulate(plan, disk)
+        tally.done += 1
+        tally.injected.update(plan.faults)
+        tally.struck.update(history.struck)
         if not said and seed % _REPLAY_EVERY == 0:
-            _, again = simulate(plan, disk)
-            if again.trace_hash.digest() != history.trace_hash.digest():
-                said = "I13 (determinism): the same seed gave two traces"
+            said = _replay(plan, disk, history)
         if said:
-            bad.append((plan, said))
-    return count, bad, injected
+            tally.bad.append((plan, said))
+            if work.stop_at_first:
+                break
+    return tally
+
+
+def _replay(plan: Plan, disk: Disk, history: History) -> str:
+    _, again = simulate(plan, disk)
+    same = again.trace_digest() == history.trace_digest()
+    return "" if same else "I13 (determinism): the same seed gave two traces"
 
 
 def shrink(plan: Plan, said: str) -> Plan:
@@ -68,34 +106,74 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, webhooks="normal")
 
 
-def report_failure(plan: Plan, said: str, tail: int = 60) -> None:
-    """Prints the seed, the shrunk history and the first violated promise."""
+def failure_report(plan: Plan, said: str, tail: int = 60) -> str:
+    """Tells the seed, the shrunk history and the first violated promise."""
     small = shrink(plan, said)
-    found, history = simulate(small, Disk(), keep_trace=True)
-    print(f"\nSEED={plan.seed}: {said}")
-    print(f"  shrunk to: {found}")
-    print(f"  debts: {small.debts}\n  acts: {small.acts}\n  webhooks: {small.webhooks}")
-    for number in small.faults:
-        print(f"  fault {number}: {FAULTS[number].name}")
-    print("  the end of its trace:")
-    for line in (history.trace or [])[-tail:]:
-        print(f"    {line.rstrip()}")
+    found, history = simulate(small, Disk())
+    faults = [f"  fault {number}: {FAULTS[number].name}" for number in small.faults]
+    told = [line for line in history.trace if not any(each in line for each in _ROUTINE)]
+    return "\n".join(
+        [
+            f"SEED={plan.seed}: {said}",
+            f"  shrunk to: {found}",
+            f"  debts: {small.debts}",
+            f"  acts: {small.acts}",
+            f"  webhooks: {small.webhooks}",
+            *faults,
+            "  the end of its trace:",
+            *(f"    {line.rstrip()}" for line in told[-tail:]),
+        ]
+    )
+
+
+def run_many(work: Work, jobs: int) -> Tally:
+    """Runs a range of seeds in several processes."""
+    size = max(1, min(100, work.count // (jobs * 4) or 1))
+    end = work.first + work.count
+    ranges = [
+        replace(work, first=seed, count=min(size, end - seed))
+        for seed in range(work.first, end, size)
+    ]
+    tally = Tally()
+    # Not forked: the tests that call this have threads.
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        for part in pool.imap_unordered(run_range, ranges):
+            tally.add(part)
+            if tally.bad and work.stop_at_first:
+                break
+    return tally
+
+
+def summary(tally: Tally, seconds: float, jobs: int) -> list[str]:
+    """Gives the last lines of the report."""
+    never = sorted(set(tally.injected) - set(tally.struck))
+    lines = [
+        "not yet, by number: " + ", ".join(f"{n} ({why})" for n, why in sorted(NOT_YET.items())),
+        f"simulate: {tally.done / seconds / jobs:.0f} histories per second and core",
+        (
+            f"simulate: {tally.done} histories, {len(tally.struck)} of {ALL_FAULTS} faults,"
+            f" {len(PROMISES)} invariants, {len(tally.bad)} violations"
+        ),
+    ]
+    return [f"injected, but never struck: {never}", *lines] if never else lines
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=2000, help="how many histories")
-    parser.add_argument("--seed", default="", help="first seed, or `fresh` for a new one that is printed")
+    parser.add_argument("--seed", default="", help="first seed, or `fresh` for a new one, printed")
     parser.add_argument("--one", action="store_true", help="run only that seed, with its trace")
     parser.add_argument("--fault", type=int, default=0, help="inject this fault into each history")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--stop", action="store_true", help="stop at the first violation")
+    parser.add_argument("--strikes", action="store_true", help="tell how often each fault struck")
     return parser.parse_args()
 
 
 def _first_seed(given: str) -> int:
     if given == "fresh":
         seed = secrets.randbelow(10**9)
-        print(f"simulate: first seed {seed}")
+        say(f"simulate: first seed {seed}")
         return seed
     return int(given or 1)
 
@@ -104,49 +182,40 @@ def main() -> int:
     """Gives 0 when no promise was violated."""
     arguments = _arguments()
     if arguments.fault in NOT_YET:
-        print(f"Fault {arguments.fault} is not yet simulated: it belongs to {NOT_YET[arguments.fault]}.")
+        say(f"Fault {arguments.fault} is not yet simulated: {NOT_YET[arguments.fault]}.")
         return 2
     faults = (arguments.fault,) if arguments.fault else ()
     first = _first_seed(arguments.seed)
     if arguments.one:
         return _one(first, faults)
-    return _many(first, arguments.seeds, faults, arguments.jobs)
+    work = Work(first, arguments.seeds, faults, stop_at_first=arguments.stop)
+    return _many(work, arguments.jobs, tell_strikes=arguments.strikes)
 
 
 def _one(seed: int, faults: tuple[int, ...]) -> int:
-    plan = make_plan(seed, faults, sorted(FAULTS))
-    said, history = simulate(plan, Disk(), keep_trace=True)
-    print("".join(history.trace or []))
-    print(said or "no promise was violated")
+    said, history = simulate(make_plan(seed, faults, sorted(FAULTS)), Disk())
+    say("".join(history.trace))
+    say(said or "no promise was violated")
     return bool(said)
 
 
-def _many(first: int, seeds: int, faults: tuple[int, ...], jobs: int) -> int:
+def _many(work: Work, jobs: int, *, tell_strikes: bool) -> int:
     began = time.perf_counter()
-    size = max(1, min(250, seeds // (jobs * 4) or 1))
-    ranges = [(seed, min(size, first + seeds - seed), faults) for seed in range(first, first + seeds, size)]
-    done, bad, injected = 0, [], Counter[int]()
-    with multiprocessing.Pool(jobs) as pool:
-        for count, found, struck in pool.imap_unordered(run_range, ranges):
-            done += count
-            bad += found
-            injected += struck
+    tally = run_many(work, jobs)
     seconds = time.perf_counter() - began
-    for plan, said in bad[:3]:
-        report_failure(plan, said)
-    _summary(done, bad, injected, seconds, jobs)
-    return bool(bad)
+    for plan, said in tally.bad[:_SHOWN]:
+        say(f"SEED={plan.seed}: {said}" if work.stop_at_first else failure_report(plan, said))
+    if tell_strikes:
+        for number, count in sorted(tally.injected.items()):
+            say(f"fault {number} struck in {tally.struck[number]} of {count} histories")
+    for line in summary(tally, seconds, jobs):
+        say(line)
+    return bool(tally.bad)
 
 
-def _summary(
-    done: int, bad: Sequence[tuple[Plan, str]], injected: Counter[int], seconds: float, jobs: int
-) -> None:
-    print("not yet, by number: " + ", ".join(f"{n} ({why})" for n, why in sorted(NOT_YET.items())))
-    print(f"simulate: {done / seconds / jobs:.0f} histories per second and core")
-    print(
-        f"simulate: {done} histories, {len(injected)} of {ALL_FAULTS} faults,"
-        f" {len(PROMISES)} invariants, {len(bad)} violations"
-    )
+def say(line: str) -> None:
+    """Prints a line of the report."""
+    print(line)  # noqa: T201 - it is a program for people at a terminal
 
 
 if __name__ == "__main__":

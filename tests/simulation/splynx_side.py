@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import aiohttp
+from typing_extensions import override
 from yarl import URL
 
 from splynx_stripe.gateways.splynx import client as splynx_client
@@ -23,6 +24,7 @@ from splynx_stripe.gateways.splynx.resources import Call
 from tests.simulation.network import LostError, Network, RefusedError, Spoil
 
 TIMEOUT_S = 30.0
+_LOOK_IS_FRESH_S = 240.0
 _NOWHERE = URL("http://splynx.invalid")
 
 Row = dict[str, Any]
@@ -51,6 +53,8 @@ class SplynxSide:
     records: list[Row] = field(default_factory=list)
     deposits: dict[int, Decimal] = field(default_factory=dict)
     on_change: Callable[[], None] = lambda: None
+    on_marked_paid: Callable[[Row], None] = lambda _row: None
+    now_s: Callable[[], float] = lambda: 0.0
     key_works: bool = True
 
     def add_customer(self, customer_id: int, partner_id: int) -> None:
@@ -65,8 +69,10 @@ class SplynxSide:
         }
         self.deposits[customer_id] = Decimal(0)
 
-    def add_document(self, kind: str, document_id: int, customer_id: int, total: Decimal) -> None:
-        """Adds an unpaid invoice or proforma invoice."""
+    def add_document(
+        self, kind: str, document_id: int, customer_id: int, total: Decimal, due: Decimal
+    ) -> None:
+        """Adds an unpaid invoice or proforma invoice; an invoice may be partly paid already."""
         path = "admin/finance/invoices" if kind == "invoice" else "admin/finance/proforma-invoices"
         self.documents[f"{path}/{document_id}"] = {
             "id": document_id,
@@ -74,7 +80,7 @@ class SplynxSide:
             "customer_id": customer_id,
             "status": "not_paid",
             "total": f"{total:.4f}",
-            "due": f"{total:.4f}",
+            "due": f"{due:.4f}",
             "payment_id": 0,
             "date_created": "2026-11-01",
             "date_till": "2026-11-15",
@@ -146,6 +152,8 @@ class SplynxSide:
         if path not in self.documents:
             return _error(404, "NOT_FOUND", "Not found")
         if not self.switches.ignores_put:
+            if body.get("status") == "paid":
+                self.on_marked_paid(self.documents[path])
             self.documents[path].update(body)
             if body.get("status") == "paid" and "due" in self.documents[path]:
                 self.documents[path]["due"] = "0.0000"
@@ -173,14 +181,30 @@ class SplynxSide:
     def _pair(self, payment: Row) -> None:
         amount = Decimal(str(payment["amount"]))
         invoice = self.documents.get(f"admin/finance/invoices/{payment['invoice_id']}")
-        if invoice is not None and invoice["status"] != "deleted":
-            due = max(Decimal(str(invoice["due"])) - amount, Decimal(0))
-            invoice["due"] = f"{due:.4f}"
-            if due == 0 and self.switches.marks_invoice_paid:
-                invoice.update(status="paid", payment_id=payment["id"])
+        if invoice is not None:
+            self._judge_fit(payment, invoice, Decimal(invoice["due"]))
+            if invoice["status"] != "deleted":
+                self._pay_invoice(invoice, payment, amount)
         proforma = self.documents.get(f"admin/finance/proforma-invoices/{payment['request_id']}")
-        if proforma is not None and self.switches.marks_proforma_paid:
-            proforma.update(status="paid", payment_id=payment["id"])
+        if proforma is not None:
+            self._judge_fit(payment, proforma, Decimal(proforma["total"]))
+            if self.switches.marks_proforma_paid and proforma["status"] == "not_paid":
+                proforma.update(status="paid", payment_id=payment["id"])
+
+    def _pay_invoice(self, invoice: Row, payment: Row, amount: Decimal) -> None:
+        due = max(Decimal(invoice["due"]) - amount, Decimal(0))
+        invoice["due"] = f"{due:.4f}"
+        if due == 0 and self.switches.marks_invoice_paid:
+            invoice.update(status="paid", payment_id=payment["id"])
+
+    def _judge_fit(self, payment: Row, document: Row, due: Decimal) -> None:
+        """Notes for the oracle whether a document could take this money."""
+        fits = document["status"] == "not_paid" and due >= Decimal(str(payment["amount"]))
+        payment["did_not_fit"] = not fits and not self._in_hand(document)
+
+    def _in_hand(self, document: Row) -> bool:
+        """Says whether the office has just changed it, after anybody could have looked."""
+        return self.now_s() - float(document.get("changed_s", -1e9)) < _LOOK_IS_FRESH_S
 
     # --- what the office does meanwhile ------------------------------------------------------
 
@@ -188,7 +212,7 @@ class SplynxSide:
         """Somebody pays the document at the counter."""
         row = self.documents[key]
         if row["status"] == "not_paid":
-            row.update(status="paid", payment_id=1)
+            row.update(status="paid", payment_id=1, changed_s=self.now_s())
             if "due" in row:
                 row["due"] = "0.0000"
             self.on_change()
@@ -199,13 +223,16 @@ class SplynxSide:
         if row["status"] != "not_paid":
             return
         name = "due" if "due" in row else "total"
-        row[name] = f"{max(Decimal(str(row[name])) * factor, Decimal(1)).quantize(Decimal(1)):.4f}"
+        changed = (Decimal(str(row[name])) * factor).quantize(Decimal(1))
+        row[name] = f"{max(changed, Decimal(1)):.4f}"
+        row.update(edited_by_office=True, changed_s=self.now_s())
         self.on_change()
 
     def delete(self, key: str) -> None:
         """The office deletes the document."""
-        if self.documents[key]["status"] == "not_paid":
-            self.documents[key]["status"] = "deleted"
+        row = self.documents[key]
+        if row["status"] == "not_paid":
+            row.update(status="deleted", changed_s=self.now_s())
             self.on_change()
 
 
@@ -237,9 +264,9 @@ class _Client:
         except RefusedError:
             key: Any = ("splynx", 443, True)
             refused = aiohttp.ClientConnectorError(key, OSError("refused"))
-            raise splynx_client._meaning(call, refused) from None  # noqa: SLF001 - its real meaning
+            raise splynx_client._meaning(call, refused) from None
         except LostError:
-            raise splynx_client._meaning(call, TimeoutError()) from None  # noqa: SLF001
+            raise splynx_client._meaning(call, TimeoutError()) from None
 
 
 class _Auth:
@@ -259,7 +286,8 @@ class _Api(SplynxApi):
         self._auth = _Auth()  # type: ignore[assignment]  # it has what is used
         self._own_client = client
 
-    async def _send(self, call: Call, address: URL) -> Answer:  # noqa: ARG002 - nowhere to go
+    @override
+    async def _send(self, call: Call, address: URL) -> Answer:
         return await self._own_client.exchange(call)
 
 
@@ -268,5 +296,3 @@ class SimSplynxGateway(SplynxHttpGateway):
 
     def __init__(self, side: SplynxSide, network: Network) -> None:
         self._api = _Api(_Client(side, network))
-
-

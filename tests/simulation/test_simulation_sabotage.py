@@ -1,0 +1,50 @@
+"""Some deliberate bugs in every test run; `make sabotage` hunts all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.bugs import BUGS, Bug, Patch
+from tests.simulation.oracle import PROMISES
+from tests.simulation.sabotage import StalePatchError, apply, copy_tree, hunt
+
+_QUICK = [bug for bug in BUGS if bug.is_quick]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("bug", _QUICK, ids=lambda bug: bug.name)
+def test_a_deliberate_bug_is_found(bug: Bug, tmp_path: Path) -> None:
+    copy_tree(tmp_path / "pristine")
+
+    result = hunt(bug, tmp_path / "pristine", 600)
+
+    assert result.is_found, f"{bug.name} breaks {bug.promise} and nobody sees it"
+
+
+def test_every_deliberate_bug_still_fits_the_product(tmp_path: Path) -> None:
+    for number, bug in enumerate(BUGS):
+        tree = tmp_path / str(number)
+        copy_tree(tree)
+
+        apply(bug, tree)
+
+        for patch in bug.patches:
+            path = tree / "splynx_stripe" / patch.file
+            compile(path.read_text(encoding="utf-8"), str(path), "exec")
+
+
+def test_a_bug_that_does_not_fit_any_more_is_an_error(tmp_path: Path) -> None:
+    copy_tree(tmp_path / "tree")
+    stale = Bug("stale", "I1", (Patch("domain/money.py", "no such text", ""),))
+
+    with pytest.raises(StalePatchError, match="no such text"):
+        apply(stale, tmp_path / "tree")
+
+
+def test_there_are_enough_bugs_and_each_breaks_a_promise() -> None:
+    assert len(BUGS) >= 25
+    assert len(_QUICK) == 5
+    assert {bug.promise for bug in BUGS} <= set(PROMISES)
+    assert len({bug.name for bug in BUGS}) == len(BUGS)

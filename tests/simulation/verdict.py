@@ -1,0 +1,289 @@
+"""The promises that something gets done: judged when the world has been left alone for a while."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from splynx_stripe.domain.case import Case, CaseKind
+from splynx_stripe.domain.metadata import ATTEMPT, DOCUMENT_NUMBER, PARTNER
+from splynx_stripe.domain.statement import statement_title
+from tests.simulation.oracle import (
+    Evidence,
+    Oracle,
+    Violation,
+    in_units,
+    long_doubts_are_told,
+    ours,
+)
+from tests.simulation.process import GROUPINGS, TIMEZONE
+from tests.simulation.splynx_side import Row
+from tests.simulation.stripe_side import EVENTS_LISTED_S, Json
+
+_DIFFERENCES = frozenset(
+    {
+        CaseKind.AMOUNT_DIFFERS,
+        CaseKind.EFFECT_OVERDUE,
+        CaseKind.EFFECT_REFUSED,
+        CaseKind.REQUEST_CONFLICT,
+        CaseKind.EVENT_NOT_UNDERSTOOD,
+        CaseKind.UNKNOWN_TOO_LONG,
+    }
+)
+_CLOCK_WAS_WRONG = 15
+"""With this fault the daemon's own waiting times were nonsense for a while."""
+
+_SECRETS = ("_secret_", "whsec_", "sk_test", "sk_live")
+
+
+class Judged(Evidence, Protocol):
+    """A history, as far as it is judged at its end."""
+
+    oracle: Oracle
+
+
+class Verdict:
+    """Looks at the three ledgers after the story."""
+
+    def __init__(self, judged: Judged) -> None:
+        self._judged = judged
+        self._calm_since = judged.clock.true_now()
+        self._last_event = len(judged.stripe.events)
+
+    # --- three quarters of an hour later -----------------------------------------------------------
+
+    def after_a_while(self) -> None:
+        """Checks what has to be done within minutes after everybody is up again (I2, I10)."""
+        if _CLOCK_WAS_WRONG in self._judged.plan.faults:
+            return
+        cases = self._cases()
+        self._every_event_arrived()
+        self._every_charge_is_booked_or_a_case(cases, self._calm_since)
+        long_doubts_are_told(self._judged)
+
+    def _every_event_arrived(self) -> None:
+        """By webhook or by poll: no event of ours is missing in the inbox."""
+        raw = self._judged.disk.raw
+        stored = {row[0] for row in raw.execute("SELECT event_id FROM inbox")}
+        listed_since = self._judged.clock.true_now().timestamp() - EVENTS_LISTED_S + 3600
+        for event in self._judged.stripe.events[: self._last_event]:
+            if event["created"] > listed_since and event["id"] not in stored:
+                raise Violation("I2", f"{event['type']} {event['id']} never arrived")
+
+    # --- at the end -------------------------------------------------------------------------------
+
+    def at_the_end(self) -> None:
+        """Checks that everything found its place."""
+        cases = self._cases()
+        self._every_charge_is_booked_or_a_case(cases, self._judged.clock.true_now())
+        self._money_is_conserved(cases)
+        self._days_are_right()
+        self._statements_are_complete()
+        self._overpaid_documents_have_a_case(cases)
+        self._documents_show_the_truth(cases)
+        self._no_doubt_is_left(cases)
+        self._nothing_is_said_twice(cases)
+        self._no_secret_was_told(cases)
+
+    def _cases(self) -> list[Case]:
+        found = self._judged.disk.look(lambda unit: unit.cases(only_open=False, limit=1000))
+        return list(found)
+
+    def _attempts(self) -> list[Any]:
+        ids = [row[0] for row in self._judged.disk.raw.execute("SELECT id FROM attempts")]
+        found = [self._judged.disk.look(lambda unit, i=each: unit.attempt(i)) for each in ids]  # type: ignore[misc]  # a default value
+        return [attempt for attempt in found if attempt is not None]
+
+    def _taken(self) -> list[Json]:
+        return [each for each in ours(self._judged.stripe) if each["status"] == "succeeded"]
+
+    def _every_charge_is_booked_or_a_case(self, cases: list[Case], until: datetime) -> None:
+        told = {case.subject for case in cases if case.kind in _DIFFERENCES and not case.closed_at}
+        booked = {row["receipt_number"] for row in self._judged.splynx.payments}
+        for intent in self._taken():
+            if self._judged.stripe.succeeded_at[intent["id"]] > until:
+                continue
+            attempt_id = intent["metadata"][ATTEMPT]
+            named = attempt_id in told or f"book:{attempt_id}" in told
+            if intent["id"] not in booked and not named:
+                raise Violation("I2", f"{intent['id']} took money and is neither booked nor a case")
+
+    def _money_is_conserved(self, cases: list[Case]) -> None:
+        """Compares Stripe's and Splynx's sums per account and currency, in integers (I4, I9)."""
+        excused = {
+            case.subject.removeprefix("book:")
+            for case in cases
+            if case.kind in _DIFFERENCES and not case.closed_at
+        }
+        account_of = self._judged.stripe.account_of
+        taken: defaultdict[tuple[str, str], int] = defaultdict(int)
+        written: defaultdict[tuple[str, str], int] = defaultdict(int)
+        rows = self._own_rows()
+        for intent in self._taken():
+            row = rows.get(intent["id"])
+            if row is None and intent["metadata"][ATTEMPT] in excused:
+                continue
+            side = (account_of[intent["id"]], intent["currency"])
+            taken[side] += intent["amount_received"]
+            one = in_units(1, intent["currency"])
+            written[side] += int(Decimal(row["amount"]) / one) if row else 0
+        if taken != written:
+            raise Violation("I4", f"Stripe took {dict(taken)}, Splynx shows {dict(written)}")
+
+    def _own_rows(self) -> dict[str, Row]:
+        """Gives one payment per PaymentIntent; of duplicates made by others the first."""
+        rows: dict[str, Row] = {}
+        for row in self._judged.splynx.payments:
+            rows.setdefault(row["receipt_number"], row)
+        return rows
+
+    def _days_are_right(self) -> None:
+        """A payment has the day of its charge, in the ISP's time zone.
+
+        Where the daemon learned of it days later and the event was not the way, that day at most.
+        """
+        if _CLOCK_WAS_WRONG in self._judged.plan.faults:
+            return
+        for intent in self._taken():
+            row = self._own_rows().get(intent["id"])
+            if row is None or row.get("beside"):
+                continue
+            booked_on = date.fromisoformat(row["date"])
+            charged_on = self._day(self._judged.stripe.succeeded_at[intent["id"]])
+            learned_at = self._judged.oracle.succeeded_here_at[intent["metadata"][ATTEMPT]]
+            if not charged_on <= booked_on <= self._day(learned_at):
+                raise Violation("I4", f"{intent['id']} of {charged_on} is booked on {booked_on}")
+
+    def _day(self, moment: datetime) -> date:
+        return moment.astimezone(TIMEZONE).date()
+
+    def _statements_are_complete(self) -> None:
+        """Each booked payment stands once in the payment statement of its month or day."""
+        splynx = self._judged.splynx
+        self._no_statement_is_doubled()
+        title_of = {row["id"]: row["title"] for row in splynx.statements}
+        records: defaultdict[str, list[Row]] = defaultdict(list)
+        for record in splynx.records:
+            records[record["additional_1"]].append(record)
+        done = self._judged.disk.raw.execute(
+            "SELECT attempt_id FROM effects WHERE kind = 'record_statement' AND state = 'done'"
+        )
+        finished = {row[0] for row in done}
+        for intent in self._taken():
+            found = records.pop(intent["id"], [])
+            if len(found) > 1:
+                raise Violation("I4", f"{intent['id']} stands {len(found)} times in statements")
+            if not found and intent["metadata"][ATTEMPT] in finished:
+                raise Violation("I4", f"{intent['id']} stands in no payment statement")
+            for record in found:
+                self._is_recorded_right(record, title_of, intent)
+        if records:
+            raise Violation("I3", f"statements show {sorted(records)}, which Stripe did not take")
+
+    def _no_statement_is_doubled(self) -> None:
+        titles = Counter(row["title"] for row in self._judged.splynx.statements)
+        for title, count in titles.items():
+            if count > 1:
+                raise Violation("I4", f"there are {count} payment statements {title!r}")
+
+    def _is_recorded_right(self, record: Row, title_of: dict[int, str], intent: Json) -> None:
+        amount = in_units(intent["amount_received"], intent["currency"])
+        if Decimal(record["amount"]) != amount:
+            raise Violation("I9", f"{intent['id']} took {amount}, recorded {record['amount']}")
+        on = date.fromisoformat(record["payment_date"])
+        expected = statement_title("Stripe", GROUPINGS[int(intent["metadata"][PARTNER])], on)
+        title = title_of.get(record["bank_statements_process_id"])
+        if title != expected:
+            raise Violation("I4", f"{intent['id']} stands in {title!r}, not in {expected!r}")
+
+    def _overpaid_documents_have_a_case(self, cases: list[Case]) -> None:
+        """Where more came than the document could take, the office is told."""
+        told = {case.subject for case in cases}
+        for row in self._judged.splynx.payments:
+            intent = self._judged.stripe.intents[row["receipt_number"]]
+            attempt_id = intent["metadata"][ATTEMPT]
+            if row.get("did_not_fit") and attempt_id not in told:
+                raise Violation("I2", f"{intent['id']} did not fit its document, nobody is told")
+
+    def _documents_show_the_truth(self, cases: list[Case]) -> None:
+        """A document that our money covers is paid, unless a case says why not."""
+        explained = {case.collection_id for case in cases}
+        by_number = {row["number"]: row for row in self._judged.splynx.documents.values()}
+        for attempt in self._attempts():
+            if not attempt.splynx_payment_id or attempt.collection_id in explained:
+                continue
+            row = by_number[attempt.metadata[DOCUMENT_NUMBER]]
+            due = Decimal(row["due"]) if "due" in row else Decimal(row["total"])
+            covered = due == 0 if "due" in row else due == attempt.amount.to_decimal()
+            if covered and row["status"] != "paid":
+                raise Violation("I2", f"{row['number']} is paid, but shows {row['status']}")
+
+    def _no_doubt_is_left(self, cases: list[Case]) -> None:
+        subjects = {case.subject for case in cases if not case.closed_at}
+        for attempt in self._attempts():
+            if attempt.is_live and attempt.id not in subjects:
+                raise Violation("I10", f"{attempt.id} is still {attempt.state}, nobody is told")
+        for intent in ours(self._judged.stripe):
+            is_over = intent["status"] in {"succeeded", "canceled"}
+            if not is_over and intent["metadata"][ATTEMPT] not in subjects:
+                raise Violation("I1", f"{intent['id']} can still take money")
+        self._no_work_is_left(subjects)
+        live = self._judged.disk.raw.execute(
+            "SELECT id FROM collections WHERE state IN ('open', 'settled')"
+        ).fetchone()
+        if live is not None and not any(case.collection_id == live[0] for case in cases):
+            raise Violation("I10", f"{live[0]} still holds a lease")
+
+    def _no_work_is_left(self, subjects: set[str]) -> None:
+        raw = self._judged.disk.raw
+        for key, state in raw.execute("SELECT key, state FROM effects WHERE state <> 'done'"):
+            if key not in subjects:
+                raise Violation("I10", f"effect {key} is {state} and nobody is told")
+        for event_id, state in raw.execute(
+            "SELECT event_id, state FROM inbox WHERE state NOT IN ('handled', 'ignored')"
+        ):
+            if not any(subject.endswith(event_id) for subject in subjects):
+                raise Violation("I10", f"event {event_id} is {state} and nobody is told")
+
+    def _nothing_is_said_twice(self, cases: list[Case]) -> None:
+        for (kind, subject), count in Counter((each.kind, each.subject) for each in cases).items():
+            if count > 1:
+                raise Violation("I11", f"the office is told {count} times of {kind} {subject}")
+
+    def _no_secret_was_told(self, cases: list[Case]) -> None:
+        texts = [*self._judged.logged, *(case.summary for case in cases)]
+        raw = self._judged.disk.raw
+        for query in (
+            "SELECT last_error FROM effects",
+            "SELECT facts FROM audit_log",
+            "SELECT note || CAST(body AS TEXT) FROM inbox",
+            "SELECT coalesce(failure_message, '') || description FROM attempts",
+        ):
+            texts += [row[0] for row in raw.execute(query)]
+        for text in texts:
+            if any(secret in text for secret in _SECRETS):
+                raise Violation("I12", f"a secret is told: {json.dumps(text)[:80]}")
+
+    # --- once more ---------------------------------------------------------------------------------
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Gives what the three ledgers show, to compare after all events were handled again."""
+        raw, splynx, stripe = self._judged.disk.raw, self._judged.splynx, self._judged.stripe
+        return (
+            raw.execute("SELECT id, state, intent_id, splynx_payment_id FROM attempts").fetchall(),
+            raw.execute("SELECT id, state FROM collections").fetchall(),
+            raw.execute("SELECT key, state FROM effects").fetchall(),
+            len(splynx.payments),
+            len(splynx.records),
+            {row["number"]: row["status"] for row in splynx.documents.values()},
+            {intent["id"]: intent["status"] for intent in stripe.intents.values()},
+        )
+
+    def nothing_changed_since(self, before: tuple[object, ...]) -> None:
+        """Checks that the stored events, handled again, lead to the same state (I6, I13)."""
+        for then, now in zip(before, self.snapshot(), strict=True):
+            if then != now:
+                raise Violation("I6", f"handling the events again made {now} of {then}")
