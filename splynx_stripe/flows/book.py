@@ -27,7 +27,7 @@ from splynx_stripe.domain.payable import Payable
 from splynx_stripe.domain.splynx import Document, DocumentStatus, NewSplynxPayment, SplynxPayment
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.ports import Unit
-from splynx_stripe.flows.posting_window import PostingWindow
+from splynx_stripe.flows.posting_window import PostingWindow, wait_for_lost_post
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.transition import (
     Occasion,
@@ -103,7 +103,7 @@ class BookPayment:
     async def _post(
         self, effect: StoredEffect, attempt: Attempt, collection: Collection
     ) -> SplynxPayment:
-        self._wait_for_lost_post(effect)
+        wait_for_lost_post(effect, self._rooms.clock.now(), self._rooms.timing)
         payable = collection.payable
         document = await self._rooms.splynx.document(
             payable.kind.document_kind, payable.document_id
@@ -115,17 +115,6 @@ class BookPayment:
         window.require_open("the payment was posted")
         payment_id = await self._rooms.splynx.add_payment(payment)
         return await self._read_back(attempt, payment, payment_id)
-
-    def _wait_for_lost_post(self, effect: StoredEffect) -> None:
-        """Refuses to believe that an earlier POST came to nothing before it had time to arrive."""
-        if effect.posting_at is None:
-            return
-        safe_at = effect.posting_at + self._rooms.timing.verify_booking_after
-        remaining_s = (safe_at - self._rooms.clock.now()).total_seconds()
-        if remaining_s > 0:
-            raise RetryableError(
-                "A payment may still be on its way into Splynx.", retry_after_s=remaining_s
-            )
 
     async def _payment_for(
         self, attempt: Attempt, payable: Payable, plan: BookingPlan

@@ -12,9 +12,11 @@ time. Both show as two payments with one marker, which is a case.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from splynx_stripe.domain.effect import StoredEffect
 from splynx_stripe.domain.errors import RetryableError
+from splynx_stripe.domain.timing import Timing
 from splynx_stripe.kit.clock import Clock
 
 
@@ -42,3 +44,18 @@ class PostingWindow:
                 f"This daemon was held up too long before {what}, so it was not sent. It is looked"
                 " for in Splynx first."
             )
+
+
+def wait_for_lost_post(effect: StoredEffect, now: datetime, timing: Timing) -> None:
+    """Refuses to believe that an earlier POST came to nothing before it had time to arrive.
+
+    Raises:
+        RetryableError: it may still arrive. Nothing was sent; begin anew with the search.
+    """
+    if effect.posting_at is None:
+        return
+    remaining_s = (effect.posting_at + timing.verify_booking_after - now).total_seconds()
+    if remaining_s > 0:
+        raise RetryableError(
+            "An earlier request may still be on its way into Splynx.", retry_after_s=remaining_s
+        )

@@ -6,6 +6,8 @@ both add it. Its record belongs to one effect, which one worker at a time has cl
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from splynx_stripe.domain.attempt import Attempt
 from splynx_stripe.domain.audit import AuditEntry
 from splynx_stripe.domain.collection import Collection
@@ -15,7 +17,7 @@ from splynx_stripe.domain.lease import Lease
 from splynx_stripe.domain.splynx import NewStatementRecord
 from splynx_stripe.domain.statement import statement_title
 from splynx_stripe.flows.ports import Unit
-from splynx_stripe.flows.posting_window import PostingWindow
+from splynx_stripe.flows.posting_window import PostingWindow, wait_for_lost_post
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.transition import (
     Occasion,
@@ -40,11 +42,10 @@ class RecordStatement:
         attempt, collection = await self._rooms.store.read(
             lambda unit: debt_of(unit, effect.attempt_id)
         )
-        window = self._window_of(effect)
         title = self._title(attempt, collection)
         async with self._rooms.locks.hold(f"statement:{title}"):
             statement_id = await self._statement(title)
-            await self._record(statement_id, attempt, collection, window)
+            await self._record(effect, statement_id, attempt, collection)
         await self._finish(effect, attempt, title)
 
     async def _statement(self, title: str) -> int:
@@ -88,29 +89,21 @@ class RecordStatement:
     async def _release_lease(self, lease: Lease) -> None:
         await self._rooms.store.run(lambda unit: unit.release_lease(lease))
 
-    def _window_of(self, effect: StoredEffect) -> PostingWindow:
-        """Gives half of the claim; the other half is the record's way into Splynx."""
-        half = self._rooms.timing.effect_claim / 2
-        now = self._rooms.clock.now()
-        lasts = half if effect.claimed_until is None else effect.claimed_until - now - half
-        return PostingWindow(self._rooms.clock, lasts)
-
     async def _record(
-        self,
-        statement_id: int,
-        attempt: Attempt,
-        collection: Collection,
-        window: PostingWindow,
+        self, effect: StoredEffect, statement_id: int, attempt: Attempt, collection: Collection
     ) -> None:
         marker = attempt.intent_id
         if await self._rooms.splynx.find_statement_records(statement_id, marker):
             return
+        wait_for_lost_post(effect, self._rooms.clock.now(), self._rooms.timing)
         payable = collection.payable
         payment = await self._rooms.splynx.payment(attempt.splynx_payment_id)
         paired = payment is not None and payable.document_id in {
             payment.invoice_id,
             payment.request_id,
         }
+        window = PostingWindow(self._rooms.clock, self._rooms.timing.posting_window)
+        await self._mark_posting(effect)
         window.require_open("the payment was entered into its statement")
         await self._rooms.splynx.add_statement_record(
             NewStatementRecord(
@@ -126,6 +119,11 @@ class RecordStatement:
                 comment="Stripe",
             )
         )
+
+    async def _mark_posting(self, effect: StoredEffect) -> None:
+        """Commits that the record is about to be posted, as `BookPayment` does for the payment."""
+        marked = replace(effect, posting_at=self._rooms.clock.now())
+        await self._rooms.store.run(lambda unit: unit.save_effect(marked))
 
     def _title(self, attempt: Attempt, collection: Collection) -> str:
         terms = self._rooms.terms.terms(collection.payable.partner_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from splynx_stripe.domain.attempt import (
     DEAD_STATES,
@@ -28,6 +28,9 @@ from splynx_stripe.domain.timing import Timing
 from splynx_stripe.flows.ports import Unit
 
 log = logging.getLogger(__name__)
+
+_FIRST_HOUR = timedelta(hours=1)
+"""As long as a doubt is young, somebody may be waiting at a payment page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,11 @@ def next_look(attempt: Attempt, occasion: Occasion) -> datetime | None:
     """
     match attempt.state:
         case AttemptState.PREPARED | AttemptState.UNKNOWN:
-            return occasion.now + occasion.timing.look_after_first
+            # After an hour a moment matters less: Stripe may repeat a saved 500 for a day (fault
+            # 23), and thousands of questions would bring no other answer.
+            patience = (occasion.now - attempt.prepared_at - _FIRST_HOUR) / 4
+            wait = min(patience, occasion.timing.look_every)
+            return occasion.now + max(wait, occasion.timing.look_after_first)
         case (
             AttemptState.AWAITING_CUSTOMER | AttemptState.REQUIRES_ACTION | AttemptState.PROCESSING
         ):

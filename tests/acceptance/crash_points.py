@@ -26,6 +26,8 @@ INVOICE_POINTS = (
     "commit:PayFlow._take_lease:before",
     "commit:RecordStatement._finish:after",
     "commit:RecordStatement._finish:before",
+    "commit:RecordStatement._mark_posting:after",
+    "commit:RecordStatement._mark_posting:before",
     "commit:RecordStatement._release_lease:after",
     "commit:RecordStatement._release_lease:before",
     "commit:RecordStatement._take_lease:after",
