@@ -21,7 +21,7 @@ $(READY): requirements-dev.lock tools/system-packages
 	@tools/system-packages
 	@echo "Setting up $(VENV) with the locked libraries (about a minute, 400 MB) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock 2>&1 | grep -v DEPRECATION || true
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock 2>&1 | grep -v -e DEPRECATION -e 'neither a file nor a directory' || true
 	@$(BIN)/python -c 'import stripe, sqlalchemy, playwright, systemd'
 	@$(BIN)/python -m tools.axe_core >/dev/null
 	@touch $@
@@ -55,7 +55,7 @@ types: $(READY) ## Types, strictly, tests included.
 
 .PHONY: imports
 imports: $(READY) ## Imports point inwards.
-	@$(BIN)/lint-imports --config pyproject.toml | tail -n 4
+	@$(BIN)/lint-imports pyproject.toml | tail -n 4
 
 .PHONY: tidy
 tidy: $(READY) ## Sizes, docstrings and forbidden words.
