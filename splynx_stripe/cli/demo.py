@@ -48,6 +48,7 @@ partners:
     secret_key_file: stripe.secret
 {webhook}  2: {{currency: JPY, country: JP}}
 timing: {{polling_interval_s: 10}}
+logging: {{level: warning}}
 """
 
 

@@ -151,8 +151,13 @@ def setup(
         notes = _set_up(config_path, given)
     except ConfigError as error:
         fail_with_problems(error)
-    except (SetupError, SplynxScriptError) as error:
+    except SetupError as error:
         raise click.ClickException(f"{error} Nothing was changed.") from error
+    except SplynxScriptError as error:
+        raise click.ClickException(
+            f"{error} No settings were written. Make the key by hand (Administration → API keys →"
+            " Add) and give it with --api-key and --api-secret-file."
+        ) from error
     sys.exit(1 if notes else 0)
 
 
@@ -194,7 +199,8 @@ def _answers(config_path: Path, given: Given) -> Answers:
     if not _key_from_script(given, values, secrets, asking):
         know_value("api_key")
         know_secret("api_secret")
-    know_value("public_url", f"{values['splynx_url'].rstrip('/')}/stripe")
+    splynx_url = values["splynx_url"].rstrip("/")
+    know_value("public_url", f"{splynx_url}/stripe" if splynx_url else "")
     know_value("publishable_key")
     know_secret("secret_key")
     know_value("currency")

@@ -54,13 +54,16 @@ def plan_booking(payable: Payable, amount: Money, document: Document | None) -> 
     return BookingPlan(pairs_document=True, case=None, summary="")
 
 
-def must_be_marked_paid(amount: Money, document: Document) -> bool:
+def must_be_marked_paid(amount: Money, document: Document, *, is_paired: bool = True) -> bool:
     """Says whether a booked document still has to be set paid by an explicit change.
 
     Some Splynx servers do that by themselves when the payment is added, some do not
     (`reference/splynx-api.md` 7, #5 and #6). Only a document that is still open and that our
-    money covers whole is touched: either nothing is due any more, or all of it was ours.
+    money covers whole is touched: either nothing is due any more, or all of it was ours. A payment
+    that somebody else entered without pairing it (`is_paired=False`) has not lowered what is due;
+    left open, the customer would be asked for the same money again (I1).
     """
     if document.status not in {DocumentStatus.NOT_PAID, DocumentStatus.PENDING}:
         return False
-    return document.due <= 0 or document.total == amount.to_decimal()
+    covered = {document.total} if is_paired else {document.total, document.due}
+    return document.due <= 0 or amount.to_decimal() in covered

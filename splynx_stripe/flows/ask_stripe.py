@@ -25,8 +25,9 @@ from splynx_stripe.flows.transition import Occasion, apply_news, require_attempt
 
 log = logging.getLogger(__name__)
 
-_CLOCK_MARGIN = timedelta(minutes=10)
-"""How far Stripe's clock may be from ours when a PaymentIntent is looked for by time."""
+_CLOCK_MARGIN = timedelta(days=2)
+"""How far Stripe's clock may be from ours when a PaymentIntent is looked for by time. Generous,
+because the list is of one customer, and a clock that was a day off must not hide one (fault 15)."""
 
 
 class StripeAsker:

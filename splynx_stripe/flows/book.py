@@ -27,7 +27,7 @@ from splynx_stripe.domain.payable import Payable
 from splynx_stripe.domain.splynx import Document, DocumentStatus, NewSplynxPayment, SplynxPayment
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.ports import Unit
-from splynx_stripe.flows.posting_window import PostingWindow, wait_for_lost_post
+from splynx_stripe.flows.posting_window import LostPosts, PostingWindow
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.transition import (
     Occasion,
@@ -46,6 +46,7 @@ class BookPayment:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        self._lost_posts = LostPosts(rooms.clock, rooms.timing)
 
     async def carry_out(self, effect: StoredEffect) -> None:
         """Books the attempt's money, or finds that it is booked; afterwards the effect is done.
@@ -103,7 +104,7 @@ class BookPayment:
     async def _post(
         self, effect: StoredEffect, attempt: Attempt, collection: Collection
     ) -> SplynxPayment:
-        wait_for_lost_post(effect, self._rooms.clock.now(), self._rooms.timing)
+        self._lost_posts.wait_for(effect)
         payable = collection.payable
         document = await self._rooms.splynx.document(
             payable.kind.document_kind, payable.document_id
@@ -111,6 +112,7 @@ class BookPayment:
         plan = plan_booking(payable, attempt.amount, document)
         payment = await self._payment_for(attempt, payable, plan)
         window = PostingWindow(self._rooms.clock, self._rooms.timing.posting_window)
+        self._lost_posts.announce(effect)
         await self._mark_posting(effect, attempt, plan)
         window.require_open("the payment was posted")
         payment_id = await self._rooms.splynx.add_payment(payment)
@@ -190,7 +192,8 @@ class BookPayment:
         document = await self._rooms.splynx.document(kind, payable.document_id)
         if document is None or document.customer_id != payable.customer_id:
             return
-        if not must_be_marked_paid(attempt.amount, document):
+        is_paired = document.id in {payment.invoice_id, payment.request_id}
+        if not must_be_marked_paid(attempt.amount, document, is_paired=is_paired):
             return
         refusal = await self._mark_paid(attempt, document, payment)
         document = await self._rooms.splynx.document(kind, payable.document_id)

@@ -99,9 +99,10 @@ class LookAfter:
 
         def work(unit: Unit) -> None:
             current = require_attempt(unit, attempt.id)
-            if current.next_look_at is None or current.next_look_at > occasion.now:
+            if current.next_look_at is None:
                 return
-            unit.save_attempt(replace(current, next_look_at=next_look(current, occasion)))
+            if current.next_look_at <= occasion.now:
+                unit.save_attempt(replace(current, next_look_at=next_look(current, occasion)))
             if self._is_doubtful_for_too_long(current, occasion):
                 unit.open_case(_doubt(current, occasion))
             if case is not None and current.is_live:

@@ -12,7 +12,7 @@ time. Both show as two payments with one marker, which is a case.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from splynx_stripe.domain.effect import StoredEffect
 from splynx_stripe.domain.errors import RetryableError
@@ -46,16 +46,41 @@ class PostingWindow:
             )
 
 
-def wait_for_lost_post(effect: StoredEffect, now: datetime, timing: Timing) -> None:
-    """Refuses to believe that an earlier POST came to nothing before it had time to arrive.
+class LostPosts:
+    """Knows which announced requests may still be on their way into Splynx.
 
-    Raises:
-        RetryableError: it may still arrive. Nothing was sent; begin anew with the search.
+    The announcement is committed with the wall clock's moment. That clock may be set forward
+    meanwhile (fault 15), so the waiting time must also have passed on the clock that only counts:
+    since the announcement where this process made it, else since this process began.
     """
-    if effect.posting_at is None:
-        return
-    remaining_s = (effect.posting_at + timing.verify_booking_after - now).total_seconds()
-    if remaining_s > 0:
-        raise RetryableError(
-            "An earlier request may still be on its way into Splynx.", retry_after_s=remaining_s
+
+    def __init__(self, clock: Clock, timing: Timing) -> None:
+        self._clock = clock
+        self._wait_s = timing.verify_booking_after.total_seconds()
+        self._began_s = clock.monotonic()
+        self._announced_s: dict[str, float] = {}
+
+    def announce(self, effect: StoredEffect) -> None:
+        """Notes that a request of this effect is about to leave. Call it before the commit."""
+        now_s = self._clock.monotonic()
+        recent = {k: s for k, s in self._announced_s.items() if now_s - s < self._wait_s}
+        self._announced_s = {**recent, effect.key: now_s}
+
+    def wait_for(self, effect: StoredEffect) -> None:
+        """Refuses to believe that an earlier POST came to nothing before it had time to arrive.
+
+        Raises:
+            RetryableError: it may still arrive. Nothing was sent; begin anew with the search.
+        """
+        if effect.posting_at is None:
+            return
+        since = self._announced_s.get(effect.key, self._began_s)
+        passed_s = min(
+            (self._clock.now() - effect.posting_at).total_seconds(),
+            self._clock.monotonic() - since,
         )
+        if passed_s < self._wait_s:
+            raise RetryableError(
+                "An earlier request may still be on its way into Splynx.",
+                retry_after_s=self._wait_s - passed_s,
+            )

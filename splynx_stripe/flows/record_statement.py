@@ -17,7 +17,7 @@ from splynx_stripe.domain.lease import Lease
 from splynx_stripe.domain.splynx import NewStatementRecord
 from splynx_stripe.domain.statement import statement_title
 from splynx_stripe.flows.ports import Unit
-from splynx_stripe.flows.posting_window import PostingWindow, wait_for_lost_post
+from splynx_stripe.flows.posting_window import LostPosts, PostingWindow
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.transition import (
     Occasion,
@@ -31,6 +31,7 @@ class RecordStatement:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        self._lost_posts = LostPosts(rooms.clock, rooms.timing)
 
     async def carry_out(self, effect: StoredEffect) -> None:
         """Finds or adds the statement and the record of this payment.
@@ -95,7 +96,7 @@ class RecordStatement:
         marker = attempt.intent_id
         if await self._rooms.splynx.find_statement_records(statement_id, marker):
             return
-        wait_for_lost_post(effect, self._rooms.clock.now(), self._rooms.timing)
+        self._lost_posts.wait_for(effect)
         payable = collection.payable
         payment = await self._rooms.splynx.payment(attempt.splynx_payment_id)
         paired = payment is not None and payable.document_id in {
@@ -103,6 +104,7 @@ class RecordStatement:
             payment.request_id,
         }
         window = PostingWindow(self._rooms.clock, self._rooms.timing.posting_window)
+        self._lost_posts.announce(effect)
         await self._mark_posting(effect)
         window.require_open("the payment was entered into its statement")
         await self._rooms.splynx.add_statement_record(

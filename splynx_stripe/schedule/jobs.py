@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
@@ -91,6 +92,8 @@ class Jobs:
                 return
             try:
                 await job()
+            except asyncio.CancelledError:
+                return  # by `stop`; APScheduler would call it an error, and nothing is lost
             except StaleWriteError:
                 log.warning("schedule.fenced", extra={"job": job.__name__})
             except StoreUnavailableError as error:

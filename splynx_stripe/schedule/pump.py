@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
@@ -79,6 +80,7 @@ class Pump:
         self._is_pressed = is_pressed
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._woken = asyncio.Event()
+        self._claiming = asyncio.Lock()
         self._stopping = False
 
     def wake(self) -> None:
@@ -98,14 +100,26 @@ class Pump:
                 await self._wait_for_work()
 
     async def stop(self, timeout_s: float) -> None:
-        """Takes no new work and waits for the work in hand; what is left resumes at next start."""
+        """Takes no new work and waits for the work in hand; what is left resumes at next start.
+
+        Work in hand is also what is being claimed right now: cut off between its commit and its
+        POST, a booking would have to wait until it is certain that nothing is on its way.
+        """
         self._stopping = True
         self.wake()
-        if self._running:
-            await asyncio.wait(set(self._running.values()), timeout=timeout_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                async with self._claiming:
+                    pass
+                while self._running:
+                    await asyncio.wait(set(self._running.values()))
 
     async def pump_once(self) -> int:
         """Starts what is due, as far as there is room, and says how many items that were."""
+        async with self._claiming:
+            return await self._claim_and_begin()
+
+    async def _claim_and_begin(self) -> int:
         if not self._room():
             return 0
         started = 0

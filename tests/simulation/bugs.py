@@ -166,7 +166,11 @@ _BOOKS = (
     _bug(
         "a POST that may be on its way is forgotten",
         "I3",
-        (_BOOK, "        if effect.posting_at is None:\n            return\n", "        return\n"),
+        (
+            "flows/posting_window.py",
+            "        if effect.posting_at is None:\n            return\n",
+            "        return\n",
+        ),
     ),
     _bug(
         "a worker that was held up posts all the same",
@@ -197,7 +201,7 @@ _BOOKS = (
         "I4",
         (
             "domain/booking.py",
-            "    return document.due <= 0 or document.total == amount.to_decimal()",
+            "    return document.due <= 0 or amount.to_decimal() in covered",
             "    return document.total > amount.to_decimal() - 10**9",
         ),
     ),

@@ -42,6 +42,7 @@ class Stage(Protocol):
     webhook_copies: int
     webhook_delay_s: int
     installing: int
+    is_shared: bool
     story_ends_s: float
 
     def strike(self, fault: int) -> None:

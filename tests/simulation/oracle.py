@@ -291,12 +291,12 @@ class Oracle:
     def _is_covered(self, document: Row) -> bool:
         """Says whether one payment for it covers it whole, though it is not paired with it."""
         stripe, total = self._evidence.stripe, Decimal(document["total"])
-        return any(
-            Decimal(row["amount"]) == total
-            and stripe.intents[row["receipt_number"]]["metadata"][DOCUMENT_NUMBER]
-            == document["number"]
-            for row in self._evidence.splynx.payments
-        )
+        for row in self._evidence.splynx.payments:
+            metadata = stripe.intents[row["receipt_number"]]["metadata"]
+            enough = {total} if row["invoice_id"] else {total, Decimal(document["due"])}
+            if metadata[DOCUMENT_NUMBER] == document["number"] and Decimal(row["amount"]) in enough:
+                return True
+        return False
 
     def _edited_at_least_once(self, document: Row) -> None:
         """An edit between our look and our change cannot be seen; one before that can."""

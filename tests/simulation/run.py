@@ -21,6 +21,7 @@ ALL_FAULTS = 61
 _REPLAY_EVERY = 17
 """Every so many histories one is run again, and its trace compared (I13)."""
 _SHOWN = 3
+_LISTED = 20
 _ROUTINE = ("jobs: ", "events.list", "Inbox.claim", "Effects.claim", "pump: ")
 """What a trace has most of and says least about a violation; `--one` shows all of it."""
 
@@ -205,6 +206,8 @@ def _many(work: Work, jobs: int, *, tell_strikes: bool) -> int:
     seconds = time.perf_counter() - began
     for plan, said in tally.bad[:_SHOWN]:
         say(f"SEED={plan.seed}: {said}" if work.stop_at_first else failure_report(plan, said))
+    for plan, said in tally.bad[_SHOWN:_LISTED]:
+        say(f"SEED={plan.seed}: {said}")
     if tell_strikes:
         for number, count in sorted(tally.injected.items()):
             say(f"fault {number} struck in {tally.struck[number]} of {count} histories")

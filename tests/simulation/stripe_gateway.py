@@ -105,7 +105,7 @@ def _never_sent() -> Exception:
 
 def _sdk_error(raw: Raw) -> stripe.StripeError:
     kind = _SDK_ERRORS.get(raw.status, stripe.APIError)
-    said = raw.body["error"]["message"]
+    said = raw.body.get("error", {}).get("message", "An answer without an error object")
     if kind is stripe.InvalidRequestError:
         return stripe.InvalidRequestError(  # type: ignore[no-untyped-call]  # the SDK's has no types
             said, None, http_status=raw.status, json_body=raw.body, headers={}

@@ -132,8 +132,8 @@ def test_a_violation_is_reported_with_its_seed_and_as_few_acts_and_faults_as_it_
 
     report = failure_report(plan, said)
 
-    assert report.startswith("SEED=3: I2 (no loss): pi_")
-    assert "shrunk to: I2" in report
+    assert report.startswith("SEED=3: I10 (bounded doubt): book:att_")
+    assert "shrunk to: I10" in report
     assert report.count("Act(") == 1
     assert "webhooks: normal" in report
     assert "  fault " not in report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -93,3 +94,37 @@ async def test_a_trouble_is_forgotten_when_it_is_over() -> None:
 
 def test_stopping_what_was_never_started_does_no_harm() -> None:
     jobs_with(PollOfTest(RetryableError("no"))).stop()
+
+
+class PollThatLasts(Poll):
+    """Reads until it is cancelled."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    @override
+    async def run(self, account: StripeAccount) -> int:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
+        return 0
+
+
+async def test_stopping_in_the_middle_of_a_poll_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """I14. An error in the log means that a person must look; a restart is no such thing."""
+    poll = PollThatLasts()
+    jobs = jobs_with(poll)
+    jobs.start()
+    jobs.hurry()
+    await poll.begun.wait()
+
+    jobs.stop()
+    await poll.ended.wait()
+    await asyncio.sleep(0)
+
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from typing_extensions import override
+
 from splynx_stripe.domain.attempt import Attempt
 from splynx_stripe.domain.effect import EffectKind, EffectState, StoredEffect
 from splynx_stripe.domain.inbox import InboxEvent, InboxSource, InboxState
@@ -97,6 +99,20 @@ class EffectsOfTest:
 
     async def carry_out(self, effect: StoredEffect) -> None:
         await self._work._do(effect.key)
+
+
+class SlowlyClaimedEffects(EffectsOfTest):
+    """Are being claimed until the test lets it happen."""
+
+    def __init__(self, work: Work, claiming: asyncio.Event, may_claim: asyncio.Event) -> None:
+        super().__init__(work)
+        self._claiming, self._may_claim = claiming, may_claim
+
+    @override
+    async def claim(self, limit: int) -> Sequence[StoredEffect]:
+        self._claiming.set()
+        await self._may_claim.wait()
+        return await super().claim(limit)
 
 
 class InboxOfTest:
@@ -198,3 +214,24 @@ async def test_stopping_does_not_wait_for_ever() -> None:
         await pump.stop(timeout_s=0.01)
 
     assert work.done == []
+
+
+async def test_stopping_waits_for_work_that_is_being_claimed_at_that_moment() -> None:
+    """A booking cut off between its commit and its POST would be late by a minute and a half."""
+    work = Work(effects=[EFFECT])
+    claiming, may_claim = asyncio.Event(), asyncio.Event()
+    work.gate.set()
+
+    async with Supervisor() as tasks:
+        pump = Pump(
+            effects=SlowlyClaimedEffects(work, claiming, may_claim),
+            inbox=InboxOfTest(work),
+            look_after=LookAfterOfTest(work),
+            tasks=tasks,
+        )
+        _ = tasks.start("pump", pump.run())
+        await claiming.wait()
+        asyncio.get_running_loop().call_soon(may_claim.set)
+        await pump.stop(timeout_s=5)
+
+    assert work.done == ["book:att_1"]
