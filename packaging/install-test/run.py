@@ -1,0 +1,175 @@
+"""`make install-test`: installs the packages on a fresh Debian 12 with systemd and uses them.
+
+Last line: `install-test: N checks passed`. Where the machine cannot run containers it says why,
+`install-test: skipped: …`, and ends with 0 (with --required: 1).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from container import Container, NoContainerError
+
+TOP = Path(__file__).resolve().parents[2]
+CACHE = TOP / ".cache" / "install-test"
+_NEW_NETWORK = 0x40000000
+"""CLONE_NEWNET of setns(2)."""
+
+
+def main() -> int:
+    """Builds what is missing, boots, tries everything, and takes all down again."""
+    options = _options()
+    sys.path.insert(0, str(TOP))
+    started = time.monotonic()
+    try:
+        _script("packaging/needs.sh", "test")
+        version = _prepare(options.debs)
+        passed = _in_a_container(version, frozenset(options.steps.split(",")) - {""})
+    except NoContainerError as error:
+        print(f"install-test: skipped: {error}")
+        return 1 if options.required else 0
+    except AssertionError as error:
+        print(f"  NOT {error}")
+        print("install-test: failed")
+        return 1
+    print(f"({time.monotonic() - started:.0f} s)")
+    print(f"install-test: {passed} checks passed")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--debs", type=Path, help="built packages [default: build them]")
+    parser.add_argument("--required", action="store_true", help="being skipped is a failure")
+    parser.add_argument("--steps", default="", help="only these, separated by commas")
+    return parser.parse_args()
+
+
+def _prepare(debs: Path | None) -> str:
+    """Makes packages, their next version, both repositories and a certificate; gives the version."""
+    if debs is None:
+        debs = CACHE / "debs"
+        shutil.rmtree(debs, ignore_errors=True)
+        os.environ.setdefault("DEB_BUILD_OPTIONS", "fast")
+        _script("packaging/deb.sh", str(debs))
+    for name in ("next-debs", "repo", "next", "tls", "source"):
+        shutil.rmtree(CACHE / name, ignore_errors=True)
+    _script("packaging/next-version.sh", str(debs), str(CACHE / "next-debs"))
+    _script("packaging/repo.sh", str(debs), str(CACHE / "repo"))
+    _script("packaging/repo.sh", str(CACHE / "next-debs"), str(CACHE / "next"))
+    shutil.copytree(TOP / "debian", CACHE / "source" / "debian")
+    _make_certificate(CACHE / "tls")
+    deb = next(debs.glob("splynx-stripe_*.deb"))
+    told = subprocess.run(
+        ["dpkg-deb", "-f", str(deb), "Version"], capture_output=True, text=True, check=True
+    )
+    return told.stdout.strip()
+
+
+def _script(path: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [str(TOP / path), *arguments],
+        cwd=TOP,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise AssertionError(f"{path} failed:\n{done.stdout[-3000:]}")
+
+
+def _make_certificate(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=isp.example.net",
+    ]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+def _in_a_container(version: str, only: frozenset[str]) -> int:
+    binds = {CACHE / name: f"/srv/{name}" for name in ("repo", "next", "tls", "source")}
+    box = Container(CACHE, binds)
+    try:
+        box.boot()
+        _enter_network(box.init_pid)
+        # Before aiohttp is imported: it makes its TLS context at once.
+        os.environ["SSL_CERT_FILE"] = str(CACHE / "tls" / "cert.pem")
+        from scenario import Scenario  # noqa: PLC0415 - for the same reason
+
+        with _sandbox():
+            scenario = Scenario(box, version, only)
+            try:
+                return asyncio.run(scenario.run())
+            except AssertionError:
+                print(
+                    box.try_run(
+                        "journalctl -u splynx-stripe -u nginx --no-pager | tail -n 40"
+                    ).stdout
+                )
+                raise
+            finally:
+                print("(" + ", ".join(scenario.took) + ")")
+    finally:
+        box.close()
+
+
+def _enter_network(pid: int) -> None:
+    """Moves this process to the container's loopback; its children follow."""
+    descriptor = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).setns(descriptor, _NEW_NETWORK) != 0:
+            raise NoContainerError(
+                f"its network cannot be entered: {os.strerror(ctypes.get_errno())}"
+            )
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _sandbox() -> Iterator[None]:
+    command = [
+        sys.executable,
+        "-m",
+        "splynx_stripe",
+        "sandbox",
+        "--addon-url",
+        "http://127.0.0.1:8085",
+    ]
+    with (CACHE / "sandbox.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=TOP, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
