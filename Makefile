@@ -78,6 +78,22 @@ bench: $(READY) ## Benchmarks as ratios in one run; writes docs/performance.md.
 bench-peers: $(READY) ## The same against dj-stripe and stripe-sync-engine, in environments of their own.
 	@$(BIN)/python -m bench.peers
 
+.PHONY: deb
+deb: ## Builds the Debian packages into dist/.
+	@packaging/deb.sh
+
+.PHONY: repo
+repo: deb ## Makes a signed apt repository of them.
+	@packaging/repo.sh
+
+.PHONY: deb-twice
+deb-twice: ## Shows that two builds have the same checksum.
+	@packaging/reproducible.sh
+
+.PHONY: install-test
+install-test: $(READY) ## Installs the package in a booted Debian 12 container and uses it there.
+	@$(BIN)/python packaging/install-test/run.py
+
 .PHONY: fmt
 fmt: $(READY) ## Formats the code and mends what can be mended.
 	@$(BIN)/ruff format --quiet $(CODE)
