@@ -222,6 +222,9 @@ def small_pages(stage: Stage) -> None:
     """Lists come in tiny pages, change while they are read, and show events a little late."""
     stage.stripe.page_cap = stage.rng.choice((1, 2, 3))
     stage.stripe.listed_after_s = stage.rng.randrange(0, 90)
+    if stage.rng.randrange(2):  # the list is all there is, and it is read often
+        stage.stripe.on_event = lambda _event, _account: None
+        stage.poll_every_s = 60.0
     many_foreign(5)(stage)
 
 

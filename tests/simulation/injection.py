@@ -43,6 +43,7 @@ class Stage(Protocol):
     webhook_delay_s: int
     installing: int
     is_shared: bool
+    poll_every_s: float
     story_ends_s: float
 
     def strike(self, fault: int) -> None:

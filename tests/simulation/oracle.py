@@ -135,7 +135,7 @@ class Oracle:
         evidence = self._evidence
         evidence.stripe.on_change = self._mark
         evidence.stripe.before_create = self._before_create
-        evidence.stripe.on_sent = self._on_the_way.add
+        evidence.stripe.on_sent = self._sent
         evidence.splynx.on_change = self._splynx_changed
         evidence.splynx.on_marked_paid = self._marked_paid
         self._splynx_changed()
@@ -259,6 +259,11 @@ class Oracle:
         self._stays_within_its_borders(account, params)
         self._no_money_waits_for_booking(metadata[DOCUMENT_NUMBER], attempt_id)
 
+    def _sent(self, key: str) -> None:
+        """Notes requests that leave while nothing forbids it; they may arrive afterwards."""
+        if not self.money_question_is_open():
+            self._on_the_way.add(key)
+
     def _stays_within_its_borders(self, account: str, params: Json) -> None:
         stripe, metadata = self._evidence.stripe, params["metadata"]
         if ACCOUNTS[int(metadata[PARTNER])].name != account:
@@ -293,14 +298,16 @@ class Oracle:
         stripe, total = self._evidence.stripe, Decimal(document["total"])
         for row in self._evidence.splynx.payments:
             metadata = stripe.intents[row["receipt_number"]]["metadata"]
-            enough = {total} if row["invoice_id"] else {total, Decimal(document["due"])}
-            if metadata[DOCUMENT_NUMBER] == document["number"] and Decimal(row["amount"]) in enough:
+            if metadata[DOCUMENT_NUMBER] != document["number"]:
+                continue
+            amount, is_paired = Decimal(row["amount"]), row["invoice_id"]
+            if amount == total or (not is_paired and amount >= Decimal(document["due"])):
                 return True
         return False
 
     def _edited_at_least_once(self, document: Row) -> None:
         """An edit between our look and our change cannot be seen; one before that can."""
-        since = self._dues[document["number"]][-1][0]
+        since = float(document["changed_s"])
         if self._evidence.clock.elapsed_s - since > _LOOK_IS_FRESH_S:
             raise Violation("I4", f"{document['number']} is set paid although a part is due")
 

@@ -224,7 +224,9 @@ class SplynxSide:
             return
         name = "due" if "due" in row else "total"
         changed = (Decimal(str(row[name])) * factor).quantize(Decimal(1))
-        row[name] = f"{max(changed, Decimal(1)):.4f}"
+        changed = max(changed, Decimal(1))
+        row["total"] = f"{Decimal(row['total']) + changed - Decimal(row[name]):.4f}"
+        row[name] = f"{changed:.4f}"
         row.update(edited_by_office=True, changed_s=self.now_s())
         self.on_change()
 

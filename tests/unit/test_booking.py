@@ -106,3 +106,12 @@ def test_payments_are_grouped_under_the_titles_that_splynx_add_ons_use(
     grouping: StatementGrouping, title: str
 ) -> None:
     assert statement_title("Stripe", grouping, date(2026, 11, 3)) == title
+
+
+def test_what_somebody_else_entered_without_pairing_it_closes_what_it_covers() -> None:
+    """I1: left open, the customer would be asked for the same money again."""
+    partly_paid = document(due="172.5", total="200")
+
+    assert must_be_marked_paid(AMOUNT, partly_paid, is_paired=False)
+    assert not must_be_marked_paid(AMOUNT, partly_paid)
+    assert not must_be_marked_paid(AMOUNT, document(due="180", total="200"), is_paired=False)
