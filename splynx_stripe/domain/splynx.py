@@ -68,10 +68,14 @@ class SplynxCustomer:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks at a page, as Splynx says: a portal customer or an administrator."""
+    """Who looks at a page, as Splynx says: a portal customer or an administrator.
+
+    `partner_id` is the only partner that an administrator may see, 0 for all.
+    """
 
     customer_id: int | None = None
     administrator_id: int | None = None
+    partner_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from splynx_stripe.web.access_log import QuerylessAccessLogger
+from splynx_stripe.web.admin.home import admin_home
 from splynx_stripe.web.customer.home import home
 from splynx_stripe.web.customer.payment_page import ENTRANCES, payment_page
 from splynx_stripe.web.customer.result import result_page, result_status
@@ -49,6 +50,8 @@ def _add_routes(app: web.Application, base: str) -> None:
     router.add_post(f"{base}/pay/start", start_payment, name="pay-start")
     router.add_get(f"{base}/result", result_page, name="result")
     router.add_get(f"{base}/result/status", result_status, name="result-status")
+    router.add_get(f"{base}/admin", _to_admin_home, name="admin-base")
+    router.add_get(f"{base}/admin/", admin_home, name="admin-home")
     router.add_post(f"{base}/webhook/{{endpoint}}", webhook, name=WEBHOOK_ROUTE)
     router.add_get(f"{base}/healthz", healthz, name="healthz")
     router.add_get(f"{base}/readyz", readyz, name="readyz")
@@ -58,6 +61,10 @@ def _add_routes(app: web.Application, base: str) -> None:
 
 async def _to_home(request: web.Request) -> web.Response:
     raise web.HTTPFound(f"{request.app[EDGE].site.base}/")
+
+
+async def _to_admin_home(request: web.Request) -> web.Response:
+    raise web.HTTPFound(f"{request.app[EDGE].site.base}/admin/")
 
 
 async def _static(request: web.Request) -> web.Response:

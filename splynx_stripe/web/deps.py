@@ -101,6 +101,11 @@ class Site:
         """Gives the address of Splynx's customer portal, with a slash at its end."""
         return f"{self.splynx_url.rstrip('/')}/portal/"
 
+    @property
+    def admin_url(self) -> str:
+        """Gives the address of Splynx's administration, with a slash at its end."""
+        return f"{self.splynx_url.rstrip('/')}/admin/"
+
 
 @dataclass(frozen=True, slots=True)
 class WebDeps:

@@ -1,4 +1,4 @@
-"""Who is looking: from the cookies of a browser to a customer of Splynx.
+"""Who is looking: from the cookies of a browser to a customer or an administrator of Splynx.
 
 Splynx serves its portal from the same host, so the browser sends us its session cookie, and
 Splynx tells whose it is (`reference/splynx-api.md` 1.4). Anything ambiguous is "not logged in".
@@ -40,6 +40,28 @@ class LoggedIn:
     session_id: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Office:
+    """An administrator of Splynx, and the session by which we know them.
+
+    `administrator_id` is 0 where Splynx does not say which one it is; `partner_id` is 0 for
+    those who may see all partners.
+    """
+
+    administrator_id: int
+    partner_id: int
+    session_id: str = field(repr=False)
+
+    @property
+    def actor(self) -> str:
+        """Gives the name for the audit log."""
+        return f"admin:{self.administrator_id}"
+
+    def may_see(self, partner_id: int) -> bool:
+        """Says whether what belongs to a partner is theirs to see."""
+        return self.partner_id in {0, partner_id}
+
+
 class Identity:
     """Finds out who is looking, with a short memory."""
 
@@ -58,6 +80,29 @@ class Identity:
         Raises:
             CannotIdentifyError: Splynx does not answer.
         """
+        found = await self._somebody(cookie_header)
+        if found is None:
+            return None
+        viewer, session_id = found
+        if viewer.customer_id is None or viewer.administrator_id is not None:
+            return None
+        return LoggedIn(viewer.customer_id, session_id)
+
+    async def office(self, cookie_header: str) -> Office | None:
+        """Gives the administrator who is logged in, None when nobody is for sure.
+
+        Raises:
+            CannotIdentifyError: Splynx does not answer.
+        """
+        found = await self._somebody(cookie_header)
+        if found is None:
+            return None
+        viewer, session_id = found
+        if viewer.administrator_id is None or viewer.customer_id is not None:
+            return None
+        return Office(viewer.administrator_id, viewer.partner_id, session_id)
+
+    async def _somebody(self, cookie_header: str) -> tuple[Viewer, str] | None:
         named, others = self.sessions(cookie_header)
         for candidates in (named, others):
             found = [await self._logged_in(session_id) for session_id in candidates]
@@ -103,11 +148,7 @@ class Identity:
         return viewer
 
 
-def _unambiguous(accepted: list[tuple[Viewer, str]]) -> LoggedIn | None:
-    """Gives the one customer that all accepted sessions agree on."""
+def _unambiguous(accepted: list[tuple[Viewer, str]]) -> tuple[Viewer, str] | None:
+    """Gives the one person that all accepted sessions agree on."""
     viewer, session_id = accepted[0]
-    if any(other != viewer for other, _ in accepted):
-        return None
-    if viewer.customer_id is None or viewer.administrator_id is not None:
-        return None
-    return LoggedIn(viewer.customer_id, session_id)
+    return None if any(other != viewer for other, _ in accepted) else (viewer, session_id)

@@ -123,6 +123,14 @@ class Tickets:
         """Gives a value that stands for a session and from which it cannot be found."""
         return _encode(self._mac("session", session_id.encode())[:16])
 
+    def form_token(self, session_id: str) -> str:
+        """Gives the token that forms of a session carry against requests from other sites."""
+        return _encode(self._mac("form", session_id.encode()))
+
+    def is_form_token(self, text: str, session_id: str) -> bool:
+        """Says whether a form was made for this session."""
+        return hmac.compare_digest(text.encode(), self.form_token(session_id).encode())
+
     def _verified(self, text: str, purpose: Purpose) -> bytes:
         if len(text) > _LONGEST:
             raise TicketError("The ticket is too long.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -37,6 +38,24 @@ async def test_the_only_administrator_is_known_by_id(rig: SplynxRig) -> None:
     rig.log_in_browser(SESSION_ID, Session(kind="administrator", user_id=1))
 
     assert await rig.gateway.viewer_of_session(SESSION_ID) == Viewer(administrator_id=1)
+
+
+@pytest.mark.parametrize(
+    ("partners", "visible"), [((2, 2), 2), ((0, 2), 0), ((1, 2), 0), ((0, 0), 0)]
+)
+async def test_who_sees_administrators_of_one_partner_only_belongs_to_it(
+    rig: SplynxRig, partners: tuple[int, int], visible: int
+) -> None:
+    rows = json.dumps(
+        [{"id": number, "partner_id": partner} for number, partner in enumerate(partners, 1)]
+    )
+    rig.log_in_browser(SESSION_ID, Session(kind="administrator", user_id=1))
+    path = "admin/administration/administrators"
+    rig.spoil("GET", path, action="status", when="before", status=200, body=rows)
+
+    assert await rig.gateway.viewer_of_session(SESSION_ID) == Viewer(
+        administrator_id=0, partner_id=visible
+    )
 
 
 async def test_an_unknown_session_is_nobody(rig: SplynxRig) -> None:

@@ -61,7 +61,7 @@ async def test_static_files_are_kept_for_a_year_by_their_content(stage: Stage) -
     page = await stage.page(DIRECT)
     urls = [link["href"] for link in page.document.all("link")]
     urls += [script["src"] for script in page.document.all("script")]
-    assert len(urls) == 3
+    assert len(urls) == 4
 
     for url in urls:
         answer = await stage.page(url)
@@ -113,7 +113,7 @@ async def test_health_is_not_there_for_whom_a_proxy_speaks(
 
 
 async def test_an_unknown_page_and_a_wrong_method_are_explained(stage: Stage) -> None:
-    unknown = await stage.page("/stripe/admin")
+    unknown = await stage.page("/stripe/nothing")
     async with stage.client.post("/stripe/pay-invoice") as response:
         wrong, text = response, await response.text()
 

@@ -40,6 +40,10 @@ Client = TestClient[web.Request, web.Application]
 
 ANNA = "annassessionannassession17"
 BEN = "benssessionbenssessionben18"
+OLGA = "olgassessionolgassessionolga"
+"""An administrator of Splynx who may see all partners."""
+PAUL = "paulssessionpaulssessionpaul"
+"""An administrator who may see partner 2 only."""
 CLIENT_SECRET = "pi_3abc_secret_9f8e7d"
 WEBHOOK_SECRET = "whsec_test_1"
 PUBLIC_URL = "https://isp.example.net/stripe"
@@ -177,7 +181,12 @@ class FakeViewers:
     """Sessions that Splynx knows."""
 
     sessions: dict[str, Viewer] = field(
-        default_factory=lambda: {ANNA: Viewer(customer_id=17), BEN: Viewer(customer_id=18)}
+        default_factory=lambda: {
+            ANNA: Viewer(customer_id=17),
+            BEN: Viewer(customer_id=18),
+            OLGA: Viewer(administrator_id=1),
+            PAUL: Viewer(administrator_id=2, partner_id=2),
+        }
     )
     asked: list[str] = field(default_factory=list)
     error: Exception | None = None

@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 UNKNOWN_ADMINISTRATOR = 0
 """The id of an administrator of whom Splynx does not say which one it is."""
 
+_ENOUGH_TO_COUNT = 2
+_MANY = 100
+"""Administrators that are looked at: nearly all ISPs have fewer."""
+
 _SESSION_ID = re.compile(r"[0-9A-Za-z,-]{16,128}")
 """PHP's session ids; anything else is not worth a request."""
 
@@ -73,21 +77,24 @@ class SessionReader:
         return token_credential(grant.access_token), is_staff
 
     async def _who(self, credential: Credential, *, is_staff: bool) -> Viewer | None:
-        administrators = await self._visible(ADMINISTRATORS, credential)
+        administrators = await self._visible(ADMINISTRATORS, credential, _MANY)
         if administrators:
-            return Viewer(administrator_id=_only_id(administrators) or UNKNOWN_ADMINISTRATOR)
+            return Viewer(
+                administrator_id=_only_id(administrators) or UNKNOWN_ADMINISTRATOR,
+                partner_id=_only_partner(administrators),
+            )
         if is_staff:
             log.warning("splynx.viewer_ambiguous", extra={"reason": "staff without administrators"})
             return None
-        customer_id = _only_id(await self._visible(CUSTOMERS, credential))
+        customer_id = _only_id(await self._visible(CUSTOMERS, credential, _ENOUGH_TO_COUNT))
         if customer_id is None:
             log.warning("splynx.viewer_ambiguous", extra={"reason": "not exactly one customer"})
             return None
         return Viewer(customer_id=customer_id)
 
-    async def _visible(self, resource: Resource, credential: Credential) -> list[Row]:
-        """Lists up to two rows that the person may see; none when that is not permitted."""
-        call = Call(resource, "index", query=wire.page_query({}, limit=2, offset=0))
+    async def _visible(self, resource: Resource, credential: Credential, limit: int) -> list[Row]:
+        """Lists the first rows that the person may see; none when that is not permitted."""
+        call = Call(resource, "index", query=wire.page_query({}, limit=limit, offset=0))
         answer = await self._client.exchange(call, credential)
         if answer.is_success:
             return understood(call, answer, wire.rows)
@@ -104,3 +111,12 @@ def _only_id(rows: list[Row]) -> int | None:
         return wire.identifier(rows[0], "id")
     except wire.WireError as error:
         raise BrokenInvariantError("Splynx shows a person without an id.") from error
+
+
+def _only_partner(administrators: list[Row]) -> int:
+    """Gives the one partner whose administrators are visible; 0 where that says nothing.
+
+    Whoever is bound to a partner sees nobody of another one, nor those who belong to none.
+    """
+    partners = {wire.optional_identifier(row, "partner_id") for row in administrators}
+    return partners.pop() if len(partners) == 1 else 0

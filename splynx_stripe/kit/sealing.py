@@ -1,0 +1,111 @@
+"""Encrypts values for the database, so that a copy of it shows no bank account and no secret.
+
+A sealed text is `v1:<key id>:<base64>`: AES-256-GCM with a random nonce, bound to the place where
+it is stored, so that a value moved to another row does not open. Several keys are known at once: the
+newest seals, all of them open, so that a key can be replaced while the daemon runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from splynx_stripe.kit.secret import Secret
+
+KEY_BYTES = 32
+_NONCE_BYTES = 12
+_VERSION = "v1"
+_KEY_LINE = re.compile(r"(?P<id>[A-Za-z0-9-]{1,32}):(?P<key>[0-9a-f]{64})")
+
+
+class SealingKeyError(ValueError):
+    """The file with the keys is not one of ours; put the right one in its place."""
+
+
+class SealedValueError(Exception):
+    """A value does not open: its key is missing from the key file, or the value was changed."""
+
+
+@final
+class Sealer:
+    """Seals and opens values. Made from the text of the key file, newest key first.
+
+    Raises:
+        SealingKeyError: the text holds no key, a malformed line, or two keys of one id.
+    """
+
+    def __init__(self, key_file: Secret) -> None:
+        self._keys = _read_keys(key_file.reveal())
+        self._newest = next(iter(self._keys))
+
+    @property
+    def newest_key(self) -> str:
+        """Names the key that seals."""
+        return self._newest
+
+    def seal(self, value: str, place: str) -> str:
+        """Encrypts `value` for `place`, such as `credentials/cred_1`. Two seals never look alike."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        hidden = self._keys[self._newest].encrypt(nonce, value.encode(), place.encode())
+        return f"{_VERSION}:{self._newest}:{base64.b64encode(nonce + hidden).decode()}"
+
+    def open(self, sealed: str, place: str) -> str:
+        """Decrypts what was sealed for `place`.
+
+        Raises:
+            SealedValueError: it does not open. Nothing of the value or the key is in the message.
+        """
+        version, key_id, text = _parts(sealed)
+        key = self._keys.get(key_id)
+        if version != _VERSION or key is None:
+            raise SealedValueError(
+                f"A value in the database is sealed with the key {key_id!r}, which is not in the"
+                " key file. Put the key back; nothing is lost."
+            )
+        try:
+            data = base64.b64decode(text, validate=True)
+            return key.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], place.encode()).decode()
+        except (InvalidTag, binascii.Error, ValueError) as error:
+            raise SealedValueError(
+                f"A value in the database does not open with the key {key_id!r}: it was changed or"
+                " moved. Restore it from a backup."
+            ) from error
+
+    def is_of_newest(self, sealed: str) -> bool:
+        """Says whether a value is sealed with the newest key; others wait for `rotate`."""
+        return _parts(sealed)[1] == self._newest
+
+
+def new_key_line(key_id: str) -> str:
+    """Makes a line of the key file: a new random key under that id."""
+    return f"{key_id}:{secrets.token_hex(KEY_BYTES)}"
+
+
+def _read_keys(text: str) -> Mapping[str, AESGCM]:
+    keys: dict[str, AESGCM] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        form = _KEY_LINE.fullmatch(line.strip())
+        if form is None:
+            raise SealingKeyError(f"Line {number} of the key file is not `id:64 hex digits`.")
+        if form["id"] in keys:
+            raise SealingKeyError(f"Line {number} of the key file repeats the id {form['id']!r}.")
+        keys[form["id"]] = AESGCM(bytes.fromhex(form["key"]))
+    if not keys:
+        raise SealingKeyError("The key file holds no key.")
+    return MappingProxyType(keys)
+
+
+def _parts(sealed: str) -> tuple[str, str, str]:
+    version, _, rest = sealed.partition(":")
+    key_id, _, text = rest.partition(":")
+    return version, key_id, text

@@ -1,0 +1,1 @@
+"""The office's pages: what administrators of Splynx see and change."""
