@@ -30,6 +30,7 @@ from splynx_stripe.domain.case import CaseKind
 from splynx_stripe.domain.effect import Effect, EffectKind
 from splynx_stripe.domain.errors import BrokenInvariantError
 from splynx_stripe.domain.money import Money
+from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.stripe import (
     PaymentFailure,
     PaymentIntent,
@@ -186,10 +187,11 @@ _PROGRESS = {
 class Attempt:
     """One PaymentIntent of a collection: frozen parameters, and what is known of it.
 
-    `amount`, `stripe_customer_id`, `description`, `metadata` and the key never change after the
-    row is committed (I5). `next_look_at` is when we ask Stripe about it of our own accord.
-    `seen_as_of`/`seen_kind` describe the newest observation. `version` guards against lost
-    updates. `splynx_payment_id` is 0 until the money is booked.
+    `amount`, `stripe_customer_id`, `description`, `metadata`, `kinds`, `saves_method` and the key
+    never change after the row is committed (I5). `next_look_at` is when we ask Stripe about it of
+    our own accord. `seen_as_of`/`seen_kind` describe the newest observation. `version` guards
+    against lost updates. `splynx_payment_id` is 0 until the money is booked. `method_kind` is None
+    until Stripe has shown which of several kinds the customer chose.
     """
 
     id: str
@@ -201,6 +203,10 @@ class Attempt:
     metadata: Mapping[str, str]
     prepared_at: datetime
     next_look_at: datetime | None
+    kinds: tuple[PaymentKind, ...] = (PaymentKind.CARD,)
+    saves_method: bool = False
+    payment_method_id: str = ""
+    method_kind: PaymentKind | None = None
     state: AttemptState = AttemptState.PREPARED
     intent_id: str = ""
     charge_id: str = ""
@@ -223,7 +229,19 @@ class Attempt:
             description=self.description,
             customer=self.stripe_customer_id,
             metadata=self.metadata,
+            kinds=self.kinds,
+            saves_method=self.saves_method,
         )
+
+    @property
+    def chosen_kind(self) -> PaymentKind | None:
+        """Gives the kind that the customer pays with; None while it may still be another."""
+        return self.kinds[0] if len(self.kinds) == 1 else self.method_kind
+
+    @property
+    def may_be_bank_debit(self) -> bool:
+        """Says whether its outcome may take days, in which its documents are shown as pending."""
+        return any(kind.is_bank for kind in self.kinds)
 
     @property
     def is_live(self) -> bool:
@@ -266,7 +284,7 @@ def step(attempt: Attempt, news: News) -> Step:
         return Step(after)
     if news.intent is not None and amount_differs(after, news.intent):
         return Step(after, case=CaseKind.AMOUNT_DIFFERS)
-    return Step(after, _effects_of_entering(after))
+    return Step(after, _effects_of_entering(after) + _effects_of_leaving(attempt.state, after))
 
 
 def _is_stale(attempt: Attempt, news: News) -> bool:
@@ -287,21 +305,43 @@ def _with_observation(attempt: Attempt, news: News) -> Attempt:
         attempt,
         intent_id=news.intent.id,
         charge_id=news.intent.latest_charge or attempt.charge_id,
+        payment_method_id=news.intent.payment_method or attempt.payment_method_id,
+        method_kind=_method_kind(attempt, news.intent),
         failure=None if news.kind is NewsKind.SEEN_SUCCEEDED else news.intent.failure,
         seen_as_of=news.as_of,
         seen_kind=news.kind,
     )
 
 
+def _method_kind(attempt: Attempt, intent: PaymentIntent) -> PaymentKind | None:
+    """Keeps what is known of the kind while it is about the same payment method."""
+    if intent.payment_method in {"", attempt.payment_method_id}:
+        return intent.method_kind or attempt.method_kind
+    return intent.method_kind
+
+
 def _effects_of_entering(attempt: Attempt) -> tuple[Effect, ...]:
     match attempt.state:
         case AttemptState.SUCCEEDED:
-            return (Effect(EffectKind.BOOK_PAYMENT, key=f"book:{attempt.id}"),)
+            book = Effect(EffectKind.BOOK_PAYMENT, key=f"book:{attempt.id}")
+            save = Effect(EffectKind.SAVE_CREDENTIAL, key=f"save:{attempt.id}")
+            return (book, save) if attempt.saves_method else (book,)
+        case AttemptState.PROCESSING if attempt.may_be_bank_debit:
+            key = f"pending:{attempt.id}:{attempt.version}"
+            return (Effect(EffectKind.MARK_PENDING, key=key),)
         case AttemptState.CANCELING | AttemptState.ORPHANED:
             key = f"cancel:{attempt.id}:{attempt.version}"
             return (Effect(EffectKind.CANCEL_PAYMENT_INTENT, key=key),)
         case _:
             return ()
+
+
+def _effects_of_leaving(before: AttemptState, after: Attempt) -> tuple[Effect, ...]:
+    """Gives what is to be done when a bank debit that was on its way has failed."""
+    failed = before is AttemptState.PROCESSING and after.state is not AttemptState.SUCCEEDED
+    if not failed or not after.may_be_bank_debit:
+        return ()
+    return (Effect(EffectKind.MARK_UNPAID, key=f"unpaid:{after.id}:{after.version}"),)
 
 
 def amount_differs(attempt: Attempt, intent: PaymentIntent) -> bool:

@@ -25,7 +25,9 @@ def plan_booking(payable: Payable, amount: Money, document: Document | None) -> 
     `document` is what Splynx shows now, None when it does not exist any more. Where the document
     cannot take the money, it goes to the customer's balance and a case says so (design, "Book").
     """
-    name = f"{payable.kind.capitalize()} {payable.document_number}"
+    if payable.kind.document_kind is None:
+        return BookingPlan(pairs_document=False, case=None, summary="")
+    name = payable.name
     to_balance = f"{amount} went to the balance of customer {payable.customer_id}"
     if (
         document is None
@@ -52,6 +54,14 @@ def plan_booking(payable: Payable, amount: Money, document: Document | None) -> 
             f" of customer {payable.customer_id}. Refund the rest, or leave it as credit.",
         )
     return BookingPlan(pairs_document=True, case=None, summary="")
+
+
+def booking_marker(intent_id: str, part: int) -> str:
+    """Gives the receipt number that makes a booking findable in Splynx, of at most 32 characters.
+
+    It is the PaymentIntent's id; where several documents were paid at once, each has its own.
+    """
+    return f"{intent_id}-{part}" if part else intent_id
 
 
 def must_be_marked_paid(amount: Money, document: Document, *, is_paired: bool = True) -> bool:

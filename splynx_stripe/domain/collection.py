@@ -67,11 +67,17 @@ class Route(StrEnum):
 
     PORTAL = "portal"
     DIRECT_LINK = "direct_link"
+    SIGNED_LINK = "signed_link"
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One effort to collect one payable. `version` guards against lost updates."""
+    """One effort to collect one payable. `version` guards against lost updates.
+
+    Where several documents are paid at once, each has a collection of its own, which holds the
+    document's lease, follows the one in `whole_id` that has the attempt, and is booked by itself
+    with `splynx_payment_id`. `part` counts them from 1.
+    """
 
     id: str
     payable: Payable
@@ -79,6 +85,9 @@ class Collection:
     state: CollectionState
     opened_at: datetime
     version: int = 0
+    whole_id: str = ""
+    part: int = 0
+    splynx_payment_id: int = 0
 
     @property
     def is_live(self) -> bool:

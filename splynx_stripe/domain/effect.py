@@ -13,6 +13,15 @@ class EffectKind(StrEnum):
     BOOK_PAYMENT = "book_payment"
     RECORD_STATEMENT = "record_statement"
     CANCEL_PAYMENT_INTENT = "cancel_payment_intent"
+    MARK_PENDING = "mark_pending"
+    MARK_UNPAID = "mark_unpaid"
+    SAVE_CREDENTIAL = "save_credential"
+
+
+OF_EACH_DOCUMENT = frozenset(
+    {EffectKind.BOOK_PAYMENT, EffectKind.MARK_PENDING, EffectKind.MARK_UNPAID}
+)
+"""The effects that happen once for each document where several are paid at once."""
 
 
 class EffectState(StrEnum):
@@ -25,10 +34,15 @@ class EffectState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """An effect as the domain asks for it. `key` makes it happen once however often it is asked."""
+    """An effect as the domain asks for it. `key` makes it happen once however often it is asked.
+
+    `collection_id` says which document is meant where several are paid at once; "" means that of
+    the attempt.
+    """
 
     kind: EffectKind
     key: str
+    collection_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +67,4 @@ class StoredEffect:
     claimed_until: datetime | None
     posting_at: datetime | None
     last_error: str
+    collection_id: str = ""

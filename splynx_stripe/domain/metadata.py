@@ -14,6 +14,9 @@ CUSTOMER = "splynx_customer_id"
 DOCUMENT_KIND = "splynx_document_kind"
 DOCUMENT_NUMBER = "splynx_document_number"
 
+_LONGEST = 500
+"""Characters that Stripe takes as a value of metadata."""
+
 
 def attempt_metadata(
     installation_id: str, payable: Payable, *, collection_id: str, attempt_id: str
@@ -24,7 +27,7 @@ def attempt_metadata(
         PARTNER: str(payable.partner_id),
         CUSTOMER: str(payable.customer_id),
         DOCUMENT_KIND: payable.kind.value,
-        DOCUMENT_NUMBER: payable.document_number,
+        DOCUMENT_NUMBER: payable.document_number[:_LONGEST],
         COLLECTION: collection_id,
         ATTEMPT: attempt_id,
     }

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from splynx_stripe.domain.money import Money
+from splynx_stripe.domain.payment_kind import PaymentKind
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,6 +61,7 @@ class PaymentFailure:
 class PaymentIntent:
     """A PaymentIntent as Stripe showed it once.
 
+    `method_kind` is known where Stripe showed the PaymentMethod itself and not just its id.
     `client_secret` lets a browser confirm it: it is never logged, stored or printed.
     """
 
@@ -72,6 +74,8 @@ class PaymentIntent:
     metadata: Mapping[str, str]
     customer: str = ""
     latest_charge: str = ""
+    payment_method: str = ""
+    method_kind: PaymentKind | None = None
     failure: PaymentFailure | None = None
     client_secret: str = field(default="", repr=False)
 
@@ -90,12 +94,17 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class PaymentIntentOrder:
-    """The frozen parameters of a PaymentIntent to be created. Equal orders make equal requests."""
+    """The frozen parameters of a PaymentIntent to be created. Equal orders make equal requests.
+
+    `saves_method` asks Stripe to keep the payment method for charges without the customer.
+    """
 
     amount: Money
     description: str
     customer: str
     metadata: Mapping[str, str]
+    kinds: tuple[PaymentKind, ...] = (PaymentKind.CARD,)
+    saves_method: bool = False
     receipt_email: str = ""
 
 

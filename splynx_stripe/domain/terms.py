@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.statement import StatementGrouping
 from splynx_stripe.domain.stripe import StripeAccount
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the settings say for one partner, resolved (YAML over page over default)."""
+    """What the settings say for one partner, resolved (YAML over page over default).
+
+    `payment_kinds` are those that exist for the currency and country; without any, nothing can be
+    paid.
+    """
 
     partner_id: int
     account: StripeAccount
@@ -20,6 +25,18 @@ class Terms:
     language: str
     payment_account: str
     credit_card_payment_method: str
+    bank_payment_account: str
+    bank_account_payment_method: str
+    payment_kinds: tuple[PaymentKind, ...]
+    offers_to_save: bool
     statement_grouping: StatementGrouping
     message_template: str
     grants_access_to_unauthorized: bool
+
+    def payment_method_for(self, kind: PaymentKind) -> str:
+        """Names Splynx's payment method that a payment of this kind is booked with."""
+        return self.bank_account_payment_method if kind.is_bank else self.credit_card_payment_method
+
+    def payment_account_for(self, kind: PaymentKind) -> str:
+        """Names Splynx's payment account that a payment of this kind belongs to."""
+        return self.bank_payment_account if kind.is_bank else self.payment_account

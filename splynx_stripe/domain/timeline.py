@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from splynx_stripe.domain.attempt import Attempt
 from splynx_stripe.domain.audit import AuditEntry
@@ -29,6 +29,11 @@ _SENTENCES: Mapping[str, str] = {
     "attempt.orphaned": "A payment that was thought absent turned up at Stripe and is being withdrawn.",
     "payment.booked": "Splynx payment {splynx_payment} of {amount} was booked.",
     "statement.recorded": 'It was entered into the payment statement "{statement}".',
+    "link.made": "A payment link was made ({link}), good until {expires}.",
+    "link.revoked": "The payment link {link} was revoked; it opens nothing any more.",
+    "link.all_revoked": "All payment links of the customer were revoked ({count}).",
+    "link_key.made": 'A key for programs that make payment links was made: "{name}" ({key}).',
+    "link_key.revoked": "The key {key} for programs that make payment links was revoked.",
 }
 
 _NOW: Mapping[CollectionState, str] = {
@@ -40,6 +45,10 @@ _NOW: Mapping[CollectionState, str] = {
 }
 
 
+_NO_REASON = "no reason was given"
+_LAST_TRY = "The last try failed: {code}."
+
+
 class _Facts(dict[str, str]):
     """Facts in which a missing one is an ellipsis and not a crash."""
 
@@ -47,16 +56,21 @@ class _Facts(dict[str, str]):
         return "…"
 
 
-def sentence_of(entry: AuditEntry) -> str:
+def standing_of(state: CollectionState, translated: Callable[[str], str] = str) -> str:
+    """Says how a collection stands."""
+    return translated(_NOW[state])
+
+
+def sentence_of(entry: AuditEntry, translated: Callable[[str], str] = str) -> str:
     """Says in plain words what an entry means; an unknown event is shown as it is."""
     facts = _Facts(entry.facts)
     code = (entry.facts.get("decline_code") or entry.facts.get("code", "")).replace("_", " ")
-    facts["reason"] = code or "no reason was given"
-    facts["why"] = f" The last try failed: {code}." if code else ""
+    facts["reason"] = code or translated(_NO_REASON)
+    facts["why"] = f" {translated(_LAST_TRY).format(code=code)}" if code else ""
     template = _SENTENCES.get(entry.event)
     if template is None:
         return " ".join([entry.event, *(f"{k}={v}" for k, v in entry.facts.items())])
-    return template.format_map(facts)
+    return translated(template).format_map(facts)
 
 
 def tell(
@@ -74,7 +88,7 @@ def tell(
     lines = [
         f"{payable.kind.capitalize()} {payable.document_number}{amount}",
         f"Customer {payable.customer_id}, partner {payable.partner_id}.",
-        f"Now: {_NOW[collection.state]}.  [{collection.id}]",
+        f"Now: {standing_of(collection.state)}.  [{collection.id}]",
         "",
         *(f"  {entry.at:%Y-%m-%d %H:%M:%S}Z  {sentence_of(entry)}" for entry in entries),
     ]

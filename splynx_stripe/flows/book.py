@@ -12,9 +12,14 @@ from dataclasses import replace
 
 from splynx_stripe.domain.attempt import Attempt
 from splynx_stripe.domain.audit import AuditEntry
-from splynx_stripe.domain.booking import BookingPlan, must_be_marked_paid, plan_booking
+from splynx_stripe.domain.booking import (
+    BookingPlan,
+    booking_marker,
+    must_be_marked_paid,
+    plan_booking,
+)
 from splynx_stripe.domain.case import Case, CaseKind
-from splynx_stripe.domain.collection import Collection, CollectionNews
+from splynx_stripe.domain.collection import Collection, CollectionNews, CollectionState
 from splynx_stripe.domain.effect import Effect, EffectKind, StoredEffect
 from splynx_stripe.domain.errors import (
     NotFoundError,
@@ -23,7 +28,9 @@ from splynx_stripe.domain.errors import (
     RetryableError,
     StaleWriteError,
 )
+from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payable import Payable
+from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.splynx import Document, DocumentStatus, NewSplynxPayment, SplynxPayment
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.ports import Unit
@@ -34,6 +41,7 @@ from splynx_stripe.flows.transition import (
     debt_of,
     end_effect,
     move_collection,
+    require_collection,
 )
 
 _ACTOR = "daemon"
@@ -58,8 +66,9 @@ class BookPayment:
             RejectedError: Splynx refuses the payment; a person has to look.
         """
         attempt, collection = await self._rooms.store.read(
-            lambda unit: debt_of(unit, effect.attempt_id)
+            lambda unit: debt_of(unit, effect.attempt_id, effect.collection_id)
         )
+        attempt = await self._with_chosen_kind(attempt)
         payment = await self._existing(attempt, collection)
         if payment is None:
             payment = await self._post(effect, attempt, collection)
@@ -67,21 +76,44 @@ class BookPayment:
             await self._adopt(attempt, collection, payment)
         await self._make_document_paid(attempt, collection, payment)
         try:
-            await self._finish(effect, attempt, payment)
+            await self._finish(effect, attempt, collection, payment)
         except StaleWriteError:
             # Somebody has taken over while we were held up. Should both have posted, it is said.
             await self._existing(attempt, collection)
             raise
 
+    async def _with_chosen_kind(self, attempt: Attempt) -> Attempt:
+        """Learns which of several kinds the customer chose: it decides the payment method."""
+        if attempt.chosen_kind is not None:
+            return attempt
+        seen = await self._rooms.stripe.retrieve_payment_intent(attempt.account, attempt.intent_id)
+        kind = seen.intent.method_kind
+        if kind is None:
+            raise RejectedError(
+                f"Stripe does not say what {attempt.intent_id} was paid with, or it is no kind of"
+                " payment that we know.",
+                code="payment_kind",
+            )
+        method = seen.intent.payment_method
+
+        def work(unit: Unit) -> Attempt:
+            current, _ = debt_of(unit, attempt.id)
+            if current.method_kind is None:
+                unit.save_attempt(replace(current, payment_method_id=method, method_kind=kind))
+            return debt_of(unit, attempt.id)[0]
+
+        return await self._rooms.store.run(work)
+
     async def _existing(self, attempt: Attempt, collection: Collection) -> SplynxPayment | None:
         customer_id = collection.payable.customer_id
-        found = await self._rooms.splynx.find_payments(attempt.intent_id, customer_id)
+        marker = booking_marker(attempt.intent_id, collection.part)
+        found = await self._rooms.splynx.find_payments(marker, customer_id)
         if len(found) > 1:
             ids = ", ".join(str(payment.id) for payment in found)
             await self._open_case(
                 CaseKind.BOOKED_TWICE,
                 attempt,
-                f"Splynx has {len(found)} payments with receipt number {attempt.intent_id} ({ids})."
+                f"Splynx has {len(found)} payments with receipt number {marker} ({ids})."
                 f" Payment {found[0].id} is taken as the booking; check the others and delete them.",
             )
         return found[0] if found else None
@@ -91,13 +123,15 @@ class BookPayment:
     ) -> None:
         """Takes a payment over that somebody else has entered for this charge (fault 51)."""
         payable = collection.payable
+        if payable.kind.document_kind is None:
+            return
         if payable.document_id in {payment.invoice_id, payment.request_id}:
             return
         await self._open_case(
             CaseKind.BOOKED_ELSEWHERE,
             attempt,
             f"Somebody else has entered payment {payment.id} for {attempt.intent_id} in Splynx, not paired"
-            f" with {payable.kind} {payable.document_number}. It is taken as the booking. Check in"
+            f" with {payable.name}. It is taken as the booking. Check in"
             " Splynx that the payment and the document belong together.",
         )
 
@@ -105,12 +139,9 @@ class BookPayment:
         self, effect: StoredEffect, attempt: Attempt, collection: Collection
     ) -> SplynxPayment:
         self._lost_posts.wait_for(effect)
-        payable = collection.payable
-        document = await self._rooms.splynx.document(
-            payable.kind.document_kind, payable.document_id
-        )
-        plan = plan_booking(payable, attempt.amount, document)
-        payment = await self._payment_for(attempt, payable, plan)
+        document = await self._document(collection.payable)
+        plan = plan_booking(collection.payable, _amount(attempt, collection), document)
+        payment = await self._payment_for(attempt, collection, plan)
         window = PostingWindow(self._rooms.clock, self._rooms.timing.posting_window)
         self._lost_posts.announce(effect)
         await self._mark_posting(effect, attempt, plan)
@@ -118,25 +149,30 @@ class BookPayment:
         payment_id = await self._rooms.splynx.add_payment(payment)
         return await self._read_back(attempt, payment, payment_id)
 
+    async def _document(self, payable: Payable) -> Document | None:
+        kind = payable.kind.document_kind
+        return await self._rooms.splynx.document(kind, payable.document_id) if kind else None
+
     async def _payment_for(
-        self, attempt: Attempt, payable: Payable, plan: BookingPlan
+        self, attempt: Attempt, collection: Collection, plan: BookingPlan
     ) -> NewSplynxPayment:
-        method = await self._payment_method(payable)
+        payable = collection.payable
+        method = await self._payment_method(attempt, payable)
         return NewSplynxPayment(
             customer_id=payable.customer_id,
             document_kind=payable.kind.document_kind if plan.pairs_document else None,
             document_id=payable.document_id,
             payment_method_id=method,
-            receipt_number=attempt.intent_id,
+            receipt_number=booking_marker(attempt.intent_id, collection.part),
             date=attempt.day_seen(self._rooms.timezone),
-            amount=attempt.amount.to_decimal(),
-            comment=f"Stripe: {payable.kind} {payable.document_number}",
+            amount=_amount(attempt, collection).to_decimal(),
+            comment=f"Stripe: {payable.name}",
             field_1=attempt.charge_id,
         )
 
-    async def _payment_method(self, payable: Payable) -> int:
+    async def _payment_method(self, attempt: Attempt, payable: Payable) -> int:
         """Finds the payment method; one that is missing is a setting to be mended, not a refusal."""
-        name = self._terms(payable).credit_card_payment_method
+        name = self._terms(payable).payment_method_for(attempt.chosen_kind or PaymentKind.CARD)
         try:
             return await self._rooms.splynx.payment_method_id(name)
         except NotFoundError as error:
@@ -188,20 +224,20 @@ class BookPayment:
     ) -> None:
         """Sets the document paid where Splynx has not done so by itself (reference 7, #5 and #6)."""
         payable = collection.payable
-        kind = payable.kind.document_kind
-        document = await self._rooms.splynx.document(kind, payable.document_id)
+        document = await self._document(payable)
         if document is None or document.customer_id != payable.customer_id:
             return
         is_paired = document.id in {payment.invoice_id, payment.request_id}
-        if not must_be_marked_paid(attempt.amount, document, is_paired=is_paired):
+        amount = _amount(attempt, collection)
+        if not must_be_marked_paid(amount, document, is_paired=is_paired):
             return
         refusal = await self._mark_paid(attempt, document, payment)
-        document = await self._rooms.splynx.document(kind, payable.document_id)
+        document = await self._document(payable)
         if document is not None and document.status is not DocumentStatus.PAID:
             await self._open_case(
                 CaseKind.BOOKING_DIFFERS,
                 attempt,
-                f"Payment {payment.id} is booked, but Splynx does not show {kind} {document.number} as paid"
+                f"Payment {payment.id} is booked, but Splynx does not show {payable.name} as paid"
                 f" {refusal or 'although it accepted the change.'} Set it to paid by hand.",
             )
 
@@ -220,15 +256,27 @@ class BookPayment:
             return f"and refuses the change: {error}"
         return ""
 
-    async def _finish(self, effect: StoredEffect, attempt: Attempt, payment: SplynxPayment) -> None:
+    async def _finish(
+        self,
+        effect: StoredEffect,
+        attempt: Attempt,
+        collection: Collection,
+        payment: SplynxPayment,
+    ) -> None:
         occasion = Occasion(self._rooms.clock.now(), _ACTOR, self._rooms.timing)
 
         def work(unit: Unit) -> None:
-            current, collection = debt_of(unit, attempt.id)
-            unit.save_attempt(replace(current, splynx_payment_id=payment.id))
-            move_collection(unit, collection, CollectionNews.PAYMENT_BOOKED, occasion)
+            current, debt = debt_of(unit, attempt.id, collection.id)
+            # Written also where it stays the same: of two documents booked at once one comes after.
+            first = current.splynx_payment_id or payment.id
+            unit.save_attempt(replace(current, splynx_payment_id=first))
+            unit.save_collection(replace(debt, splynx_payment_id=payment.id))
+            debt = require_collection(unit, debt.id)
+            move_collection(unit, debt, CollectionNews.PAYMENT_BOOKED, occasion)
+            _finish_whole(unit, debt, occasion)
+            key = f"record:{attempt.id}" + (f":{debt.part}" if debt.part else "")
             unit.add_effect(
-                Effect(EffectKind.RECORD_STATEMENT, key=f"record:{attempt.id}"),
+                Effect(EffectKind.RECORD_STATEMENT, key, effect.collection_id),
                 attempt_id=attempt.id,
                 now=occasion.now,
                 deadline_at=occasion.now + occasion.timing.booking_deadline,
@@ -240,7 +288,10 @@ class BookPayment:
                     actor=_ACTOR,
                     collection_id=collection.id,
                     attempt_id=attempt.id,
-                    facts={"splynx_payment": str(payment.id), "amount": str(attempt.amount)},
+                    facts={
+                        "splynx_payment": str(payment.id),
+                        "amount": str(_amount(attempt, debt)),
+                    },
                 )
             )
             end_effect(unit, effect, occasion)
@@ -265,3 +316,18 @@ class BookPayment:
                 f"Partner {payable.partner_id} has no complete settings any more; its money waits."
             )
         return terms
+
+
+def _amount(attempt: Attempt, collection: Collection) -> Money:
+    """Gives what is booked: all of the attempt's money, or the share of one of its documents."""
+    share = collection.payable.set_amount
+    return share if collection.part and share is not None else attempt.amount
+
+
+def _finish_whole(unit: Unit, part: Collection, occasion: Occasion) -> None:
+    """Says that all is booked when the last of several documents is."""
+    if not part.whole_id:
+        return
+    if all(each.state is CollectionState.BOOKED for each in unit.parts_of(part.whole_id)):
+        whole = require_collection(unit, part.whole_id)
+        move_collection(unit, whole, CollectionNews.PAYMENT_BOOKED, occasion)

@@ -30,11 +30,17 @@ _WHAT = {
     EffectKind.BOOK_PAYMENT: "booking the payment in Splynx",
     EffectKind.RECORD_STATEMENT: "entering the payment into the payment statement",
     EffectKind.CANCEL_PAYMENT_INTENT: "canceling the PaymentIntent at Stripe",
+    EffectKind.MARK_PENDING: "showing the document as pending in Splynx",
+    EffectKind.MARK_UNPAID: "showing the document as unpaid again in Splynx",
+    EffectKind.SAVE_CREDENTIAL: "saving the payment method for future charges",
 }
 _MONEY = {
     EffectKind.BOOK_PAYMENT: "The money was taken and is safe; only the entry is missing.",
     EffectKind.RECORD_STATEMENT: "The payment itself is booked.",
     EffectKind.CANCEL_PAYMENT_INTENT: "No money was taken by it so far.",
+    EffectKind.MARK_PENDING: "The bank debit goes on; take care that nobody pays a second time.",
+    EffectKind.MARK_UNPAID: "The bank debit has failed; no money was taken.",
+    EffectKind.SAVE_CREDENTIAL: "The payment itself is not touched by it.",
 }
 
 
@@ -83,7 +89,10 @@ class Effects:
         now = self._rooms.clock.now()
         tries = effect.tries + 1
         wait_s = max(after_s, _RETRIES.delay_s(tries, self._rooms.dice))
-        log.warning(
+        # A missing permission is tried again like the rest; but only a person can give it.
+        level = logging.ERROR if isinstance(error, NotPermittedError) else logging.WARNING
+        log.log(
+            level,
             "effect.retry",
             extra={
                 "effect": effect.key,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from splynx_stripe.domain.attempt import Attempt, AttemptState
 from splynx_stripe.domain.errors import MoneyError
 from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payable import Payable, PayableKind
@@ -23,6 +24,7 @@ class Verdict(StrEnum):
     NOT_FOUND = "not_found"
     NOT_ALLOWED = "not_allowed"
     NOT_CHARGEABLE = "not_chargeable"
+    CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,46 @@ class Looker:
         """Looks at a debt once more, just before money may move (the "last look").
 
         A document that belongs to somebody else by now, or that is charged in another currency
-        or by another partner, counts as not found: its page has to be loaded again.
+        or by another partner, counts as not found: its page has to be loaded again. One whose
+        price is not what it was when several were chosen has changed.
         """
-        look = await self.by_id(payable.kind.document_kind, payable.document_id)
-        if look.payable is not None and look.payable != payable:
+        if payable.parts:
+            return await self._several(payable)
+        kind = payable.kind.document_kind
+        if kind is None:
+            return await self._without_document(payable)
+        look = await self.by_id(kind, payable.document_id)
+        if look.payable is None:
+            return look
+        if replace(look.payable, set_amount=payable.set_amount) != payable:
             return Look(Verdict.NOT_FOUND)
-        return look
+        look = replace(look, payable=payable)
+        if payable.set_amount in {None, look.amount} or look.verdict is not Verdict.PAYABLE:
+            return look
+        return replace(look, verdict=Verdict.CHANGED)
+
+    async def _several(self, payable: Payable) -> Look:
+        """Looks at each of the documents; the first that cannot be paid speaks for all."""
+        looks = [await self.again(part) for part in payable.parts]
+        for look in looks:
+            if look.verdict is not Verdict.PAYABLE:
+                return replace(look, payable=payable, amount=payable.set_amount)
+        return replace(looks[0], document=None, payable=payable, amount=payable.set_amount)
+
+    async def _without_document(self, payable: Payable) -> Look:
+        """Looks at what needs no document: whether its customer may still pay it like this."""
+        customer = await self._splynx.customer(payable.customer_id)
+        if customer is None or customer.partner_id != payable.partner_id:
+            return Look(Verdict.NOT_FOUND)
+        terms = self._terms.terms(customer.partner_id)
+        if terms is None:
+            return Look(Verdict.NOT_CHARGEABLE, customer=customer)
+        if terms.currency != payable.currency:
+            return Look(Verdict.NOT_FOUND)
+        amount = payable.set_amount
+        chargeable = amount is not None and amount.is_chargeable and bool(terms.payment_kinds)
+        verdict = Verdict.PAYABLE if chargeable else Verdict.NOT_CHARGEABLE
+        return Look(verdict, None, customer, terms, payable, amount)
 
     async def _judge(self, document: Document | None) -> Look:
         if document is None:
@@ -81,6 +117,8 @@ class Looker:
             currency=terms.currency,
         )
         verdict, amount = _price(document, terms.currency)
+        if verdict is Verdict.PAYABLE and not terms.payment_kinds:
+            verdict = Verdict.NOT_CHARGEABLE
         return Look(verdict, document, customer, terms, payable, amount)
 
 
@@ -98,3 +136,9 @@ def _price(document: Document, currency: str) -> tuple[Verdict, Money | None]:
     if amount is None or not amount.is_chargeable:
         return Verdict.NOT_CHARGEABLE, amount
     return Verdict.PAYABLE, amount
+
+
+def is_pending_by_us(attempt: Attempt, look: Look) -> bool:
+    """Says whether a document is pending only because our own debit, which failed, made it so."""
+    has_failed = attempt.may_be_bank_debit and attempt.state is AttemptState.AWAITING_CUSTOMER
+    return look.verdict is Verdict.PENDING and has_failed

@@ -19,7 +19,7 @@ from splynx_stripe.domain.errors import (
     RetryableError,
 )
 from splynx_stripe.flows.ask_stripe import StripeAsker
-from splynx_stripe.flows.look import Looker, Verdict
+from splynx_stripe.flows.look import Looker, Verdict, is_pending_by_us
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.transition import (
@@ -59,7 +59,9 @@ class LookAfter:
             known, _ = await self._asker.ask(attempt, _ACTOR)
             await self._end_if_unwanted(known)
         except (RetryableError, OutcomeUnknownError, NotPermittedError) as error:
-            log.warning("attempt.look_failed", extra={"attempt": attempt.id, "error": str(error)})
+            level = logging.ERROR if isinstance(error, NotPermittedError) else logging.WARNING
+            said = {"attempt": attempt.id, "error": str(error)}
+            log.log(level, "attempt.look_failed", extra=said)
         except NotFoundError as error:
             # Stripe forgets no PaymentIntent: the keys are those of another account by now.
             case = _out_of_sight(attempt, self._occasion(), str(error))
@@ -91,6 +93,8 @@ class LookAfter:
             return True
         _, collection = await self._rooms.store.read(lambda unit: debt_of(unit, attempt.id))
         look = await self._looker.again(collection.payable)
+        if is_pending_by_us(attempt, look):
+            return False
         return look.verdict is not Verdict.PAYABLE or look.amount != attempt.amount
 
     async def _plan_next(self, attempt: Attempt, case: Case | None) -> None:

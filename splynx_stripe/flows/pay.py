@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from functools import partial
 
 from splynx_stripe.domain.attempt import Attempt, AttemptState, News, NewsKind
 from splynx_stripe.domain.audit import AuditEntry
@@ -26,15 +27,15 @@ from splynx_stripe.domain.errors import (
     RetryableError,
     StaleWriteError,
 )
-from splynx_stripe.domain.message_template import MessageFacts, render_message
-from splynx_stripe.domain.metadata import attempt_metadata
 from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payable import Payable
 from splynx_stripe.domain.splynx import Company, DocumentKind
 from splynx_stripe.domain.stripe import PaymentFailure, PaymentIntentStatus
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.ask_stripe import StripeAsker
-from splynx_stripe.flows.look import Look, Looker, Verdict
+from splynx_stripe.flows.lease import holder, parts_of
+from splynx_stripe.flows.look import Look, Looker, Verdict, is_pending_by_us
+from splynx_stripe.flows.new_attempt import new_attempt
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.safe_stop import money_stop
@@ -68,6 +69,7 @@ _STANDING_OF_VERDICT = {
     Verdict.NOT_FOUND: Standing.NOT_FOUND,
     Verdict.NOT_ALLOWED: Standing.NOT_ALLOWED,
     Verdict.NOT_CHARGEABLE: Standing.NOT_CHARGEABLE,
+    Verdict.CHANGED: Standing.TRY_AGAIN,
 }
 
 
@@ -102,8 +104,18 @@ class PaymentStart:
     client_secret: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What somebody wants to pay, by which way, and whether the payment method may be kept."""
+
+    payable: Payable
+    route: Route
+    actor: str
+    saves_method: bool
+
+
 class PayFlow:
-    """Shows, starts and follows the payment of a document."""
+    """Shows, starts and follows the payment of a debt."""
 
     def __init__(self, rooms: Rooms, asker: StripeAsker) -> None:
         self._rooms = rooms
@@ -133,15 +145,18 @@ class PayFlow:
             return PaymentView(Standing.NOT_FOUND)
         return await self._show(look)
 
-    async def start(self, payable: Payable, route: Route, actor: str) -> PaymentStart:
+    async def start(
+        self, payable: Payable, route: Route, actor: str, *, saves_method: bool = False
+    ) -> PaymentStart:
         """Makes sure that there is exactly one PaymentIntent for the debt and hands it out.
 
         Safe to call any number of times, at once, by any route. No money moves here: that happens
-        when the browser confirms.
+        when the browser confirms. `saves_method` is the customer's consent to future charges.
         """
+        wish = _Wish(payable, route, actor, saves_method=saves_method)
         async with self._rooms.locks.hold(payable.key):
             for _ in range(_ROUNDS):
-                start = await self._start_once(payable, route, actor)
+                start = await self._start_once(wish)
                 if start is not None:
                     return start
         return PaymentStart(Standing.TRY_AGAIN)
@@ -156,7 +171,7 @@ class PayFlow:
         collection = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
         if collection is None:
             return await self._show(await self._looker.again(payable))
-        attempt = await self._newest_attempt(collection.id)
+        attempt = await self._newest_attempt(collection)
         if attempt is not None and attempt.is_live and attempt.intent_id:
             attempt, _ = await self._asker.ask(attempt, actor)
         collection = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
@@ -185,9 +200,11 @@ class PayFlow:
         standing = _STANDING_OF_VERDICT[look.verdict]
         collection = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
         if collection is not None and collection.is_live:
-            attempt = await self._newest_attempt(collection.id)
+            attempt = await self._newest_attempt(collection)
             ours = _standing_of(collection, attempt)
             standing = ours if ours in {Standing.RECEIVED, Standing.PROCESSING} else standing
+            if attempt is not None and is_pending_by_us(attempt, look):
+                standing = Standing.PAYABLE  # Splynx still shows a debit that has failed
         elif collection is not None and collection.state is CollectionState.BOOKED:
             booked = await self._is_booked_but_open(collection, look)
             standing = Standing.PAID if booked else standing
@@ -200,45 +217,70 @@ class PayFlow:
             due_on=look.document.date_till if look.document else None,
         )
 
-    async def _start_once(self, payable: Payable, route: Route, actor: str) -> PaymentStart | None:
+    async def _start_once(self, wish: _Wish) -> PaymentStart | None:
         """One round; None means: begin anew."""
-        collection = await self._join(payable, route, actor)
+        collection = await self._join(wish)
         if not isinstance(collection, Collection):
             return collection
-        look = await self._looker.again(payable)
+        look = await self._looker.again(wish.payable)
         attempt = await self._live_attempt(collection.id)
-        if collection.state is CollectionState.SETTLED:
-            return PaymentStart(Standing.RECEIVED)
-        obstacle = await self._obstacle(payable, collection, look, attempt)
+        standing = _beyond_recall(collection, attempt)
+        if standing is not None:
+            return PaymentStart(standing)
+        obstacle = await self._obstacle(wish, collection, look, attempt)
         if obstacle is not None:
-            await self._give_up(collection, attempt, actor)
+            await self._give_up(collection, attempt, wish.actor)
             return None if obstacle is Standing.TRY_AGAIN else PaymentStart(obstacle)
-        attempt = attempt or await self._commit_attempt(collection, look, actor)
-        return None if attempt is None else await self._hand_out(attempt, look, actor)
+        attempt = attempt or await self._commit_attempt(wish, collection, look)
+        return None if attempt is None else await self._hand_out(attempt, look, wish.actor)
 
     async def _obstacle(
-        self, payable: Payable, collection: Collection, look: Look, attempt: Attempt | None
+        self, wish: _Wish, collection: Collection, look: Look, attempt: Attempt | None
     ) -> Standing | None:
         """Says why this collection cannot go on; TRY_AGAIN means that a new one can."""
-        if collection.payable != payable:  # it was begun for another partner or customer
+        # It was begun for another partner or customer, or together with other documents.
+        if collection.payable != wish.payable:
             return Standing.TRY_AGAIN
+        if attempt is not None and is_pending_by_us(attempt, look):
+            return None if _is_as_wanted(attempt, wish, look) else Standing.TRY_AGAIN
         if look.verdict is not Verdict.PAYABLE or look.amount is None:
             return _STANDING_OF_VERDICT[look.verdict]
         if attempt is None:
             stop = await self._rooms.store.read(money_stop)
             return None if stop is None else Standing.NOT_CHARGEABLE
-        return None if attempt.amount == look.amount else Standing.TRY_AGAIN
+        return None if _is_as_wanted(attempt, wish, look) else Standing.TRY_AGAIN
 
-    async def _join(
-        self, payable: Payable, route: Route, actor: str
-    ) -> Collection | PaymentStart | None:
+    async def _join(self, wish: _Wish) -> Collection | PaymentStart | None:
         """Takes the lease or joins its holder, or says that the debt is paid. None: begin anew."""
+        payable = wish.payable
         last = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
-        if last is not None and last.state is CollectionState.BOOKED:
-            look = await self._looker.again(payable)
-            if await self._is_booked_but_open(last, look):
-                return PaymentStart(Standing.PAID, look.amount)
-        return await self._take_lease(payable, route, actor, after=last)
+        if await self._is_paid_already(payable):
+            return PaymentStart(Standing.PAID)
+        for part in payable.parts:
+            if await self._is_paid_already(part):
+                return PaymentStart(Standing.PAID)
+        in_the_way = await self._make_way(wish)
+        return in_the_way or await self._take_lease(wish, after=last)
+
+    async def _is_paid_already(self, payable: Payable) -> bool:
+        """Says whether we have booked a payment of the debt although Splynx still shows it as due."""
+        last = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
+        if last is None or last.state is not CollectionState.BOOKED:
+            return False
+        return await self._is_booked_but_open(last, await self._looker.again(payable))
+
+    async def _make_way(self, wish: _Wish) -> PaymentStart | None:
+        """Gives up efforts for single ones of several documents, unless money is on its way."""
+        for part in wish.payable.parts:
+            other = await self._rooms.store.read(partial(holder, payable=part))
+            if other is None or other.payable == wish.payable:
+                continue
+            attempt = await self._live_attempt(other.id)
+            standing = _beyond_recall(other, attempt)
+            if standing is not None:
+                return PaymentStart(standing)
+            await self._give_up(other, attempt, wish.actor)
+        return None
 
     async def _is_booked_but_open(self, last: Collection, look: Look) -> bool:
         """Says whether Splynx has our payment of a document and still shows all of it as due.
@@ -246,47 +288,52 @@ class PayFlow:
         Some servers do not set a proforma paid, nor let us do it (reference 7, #6 and #7). There
         is a case about it then; the customer must not pay a second time (I1).
         """
-        attempt = await self._newest_attempt(last.id)
         document = look.document
-        if attempt is None or document is None or look.verdict is not Verdict.PAYABLE:
+        if document is None or look.verdict is not Verdict.PAYABLE:
             return False
         if document.due != document.total:
             return False
-        payment = await self._rooms.splynx.payment(attempt.splynx_payment_id)
+        payment = await self._rooms.splynx.payment(last.splynx_payment_id)
         return payment is not None and document.id in {payment.invoice_id, payment.request_id}
 
-    async def _take_lease(
-        self, payable: Payable, route: Route, actor: str, *, after: Collection | None
-    ) -> Collection | None:
-        """Takes the lease or joins its holder. None when a booking came `after` our last look."""
+    async def _take_lease(self, wish: _Wish, *, after: Collection | None) -> Collection | None:
+        """Takes the lease or joins its holder. None when a booking came `after` our last look.
+
+        The lease of several documents is that of each of them: all are taken, or none.
+        """
         now = self._rooms.clock.now()
+        payable = wish.payable
         fresh = Collection(
             id=self._rooms.ids.new("col", now),
             payable=payable,
-            route=route,
+            route=wish.route,
             state=CollectionState.OPEN,
             opened_at=now,
         )
 
         def work(unit: Unit) -> Collection | None:
-            live = unit.live_collection(payable)
+            live = holder(unit, payable)
             if live is not None:
                 return live
             last = unit.latest_collection(payable)
             if last is not None and last.state is CollectionState.BOOKED and last != after:
                 return None
             unit.add_collection(fresh)
-            facts = {"payable": payable.key, "route": route.value}
-            unit.record(AuditEntry(now, "collection.open", actor, fresh.id, facts=facts))
+            for part in parts_of(fresh):
+                unit.add_collection(part)
+            facts = {"payable": payable.key, "route": wish.route.value}
+            unit.record(AuditEntry(now, "collection.open", wish.actor, fresh.id, facts=facts))
             return fresh
 
         try:
             return await self._rooms.store.run(work)
         except LeaseHeldError:  # another daemon was faster between our read and our write
+            if payable.parts:
+                return None
             return await self._rooms.store.run(work)
 
     async def _commit_attempt(
-        self, collection: Collection, look: Look, actor: str
+        self, wish: _Wish, collection: Collection, look: Look
     ) -> Attempt | None:
         """Commits the intention (I5). None when another request or news of Stripe was faster.
 
@@ -302,16 +349,17 @@ class PayFlow:
             if current is None or current.state is not CollectionState.OPEN:
                 return None
             unit.save_collection(current)
-            attempt = _new_attempt(unit, collection, look, attempt_id, stripe_customer)
+            attempt = new_attempt(unit, collection, look, attempt_id, stripe_customer)
             attempt = replace(
                 attempt,
                 prepared_at=now,
                 next_look_at=now + self._rooms.timing.look_after_first,
+                saves_method=wish.saves_method,
             )
             unit.add_attempt(attempt)
             facts = {"amount": str(attempt.amount), "account": attempt.account.key}
             unit.record(
-                AuditEntry(now, "attempt.prepared", actor, collection.id, attempt.id, facts)
+                AuditEntry(now, "attempt.prepared", wish.actor, collection.id, attempt.id, facts)
             )
             return attempt
 
@@ -363,40 +411,29 @@ class PayFlow:
         attempts = await self._rooms.store.read(lambda unit: unit.attempts_of(collection_id))
         return next((attempt for attempt in attempts if attempt.is_live), None)
 
-    async def _newest_attempt(self, collection_id: str) -> Attempt | None:
-        attempts = await self._rooms.store.read(lambda unit: unit.attempts_of(collection_id))
+    async def _newest_attempt(self, collection: Collection) -> Attempt | None:
+        whole = collection.whole_id or collection.id
+        attempts = await self._rooms.store.read(lambda unit: unit.attempts_of(whole))
         return attempts[-1] if attempts else None
 
     def _occasion(self, actor: str) -> Occasion:
         return Occasion(self._rooms.clock.now(), actor, self._rooms.timing)
 
 
-def _new_attempt(
-    unit: Unit, collection: Collection, look: Look, attempt_id: str, stripe_customer: str
-) -> Attempt:
-    """Freezes what will be asked of Stripe."""
-    if look.terms is None or look.amount is None or look.document is None or look.customer is None:
-        raise BrokenInvariantError("An attempt needs a payable document.")
-    payable = collection.payable
-    message = MessageFacts(
-        customer_email=look.customer.email,
-        type=payable.kind.value,
-        id=payable.document_number,
-        date=look.document.date_created,
-    )
-    return Attempt(
-        id=attempt_id,
-        collection_id=collection.id,
-        account=look.terms.account,
-        stripe_customer_id=stripe_customer,
-        amount=look.amount,
-        description=render_message(look.terms.message_template, message),
-        metadata=attempt_metadata(
-            unit.installation().id, payable, collection_id=collection.id, attempt_id=attempt_id
-        ),
-        prepared_at=collection.opened_at,
-        next_look_at=None,
-    )
+def _beyond_recall(collection: Collection, attempt: Attempt | None) -> Standing | None:
+    """Says how money stands that has moved, or is on its way, and cannot be called back."""
+    if collection.state is CollectionState.SETTLED:
+        return Standing.RECEIVED
+    if attempt is not None and attempt.state is AttemptState.PROCESSING:
+        return Standing.PROCESSING
+    return None
+
+
+def _is_as_wanted(attempt: Attempt, wish: _Wish, look: Look) -> bool:
+    """Says whether an attempt still fits the price, the ways to pay, and the customer's consent."""
+    kinds = look.terms.payment_kinds if look.terms else ()
+    wanted = (look.amount, kinds, wish.saves_method)
+    return (attempt.amount, attempt.kinds, attempt.saves_method) == wanted
 
 
 _STANDING_OF_STATUS = {

@@ -23,6 +23,7 @@ from splynx_stripe.domain.splynx import (
     Company,
     Document,
     DocumentKind,
+    DocumentStatus,
     NewSplynxPayment,
     NewStatementRecord,
     SplynxCustomer,
@@ -37,11 +38,17 @@ from splynx_stripe.domain.stripe import (
     StripeEvent,
 )
 from splynx_stripe.domain.terms import Terms
+from splynx_stripe.flows.credential_ports import CredentialUnit, MirrorUnit, SetupUnit
+from splynx_stripe.flows.link_ports import LinkUnit
+from splynx_stripe.flows.operation_ports import OperationUnit
+from splynx_stripe.flows.page_settings_ports import PageSettingsUnit
 
 T = TypeVar("T")
 
 
-class Unit(Protocol):
+class Unit(
+    LinkUnit, OperationUnit, PageSettingsUnit, SetupUnit, CredentialUnit, MirrorUnit, Protocol
+):
     """One transaction. All methods are synchronous: nothing waits between reading and commit.
 
     Rows are returned as frozen values. `save_*` methods compare the version (or claim) that the
@@ -62,6 +69,10 @@ class Unit(Protocol):
 
     def collection(self, collection_id: str) -> Collection | None:
         """Finds a collection by id."""
+        ...
+
+    def parts_of(self, whole_id: str) -> Sequence[Collection]:
+        """Lists the collections of documents that are paid at once, by their `part`."""
         ...
 
     def add_collection(self, collection: Collection) -> None:
@@ -245,6 +256,12 @@ class SplynxGateway(Protocol):
 
     async def payment_method_id(self, name: str) -> int:
         """Gives the id of the payment method of that name. Raises `NotFoundError`."""
+        ...
+
+    async def set_document_status(
+        self, kind: DocumentKind, document_id: int, status: DocumentStatus
+    ) -> None:
+        """Sets the status of a document that is not paid. The caller reads back."""
         ...
 
     async def find_payments(self, receipt_number: str, customer_id: int) -> Sequence[SplynxPayment]:

@@ -10,10 +10,12 @@ from dataclasses import replace
 
 from splynx_stripe.domain.attempt import Attempt
 from splynx_stripe.domain.audit import AuditEntry
+from splynx_stripe.domain.booking import booking_marker
 from splynx_stripe.domain.collection import Collection
 from splynx_stripe.domain.effect import StoredEffect
 from splynx_stripe.domain.errors import RejectedError, RetryableError
 from splynx_stripe.domain.lease import Lease
+from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.splynx import NewStatementRecord
 from splynx_stripe.domain.statement import statement_title
 from splynx_stripe.flows.ports import Unit
@@ -41,7 +43,7 @@ class RecordStatement:
             RejectedError: Splynx refuses; a person has to look.
         """
         attempt, collection = await self._rooms.store.read(
-            lambda unit: debt_of(unit, effect.attempt_id)
+            lambda unit: debt_of(unit, effect.attempt_id, effect.collection_id)
         )
         title = self._title(attempt, collection)
         async with self._rooms.locks.hold(f"statement:{title}"):
@@ -93,12 +95,13 @@ class RecordStatement:
     async def _record(
         self, effect: StoredEffect, statement_id: int, attempt: Attempt, collection: Collection
     ) -> None:
-        marker = attempt.intent_id
+        marker = booking_marker(attempt.intent_id, collection.part)
         if await self._rooms.splynx.find_statement_records(statement_id, marker):
             return
         self._lost_posts.wait_for(effect)
         payable = collection.payable
-        payment = await self._rooms.splynx.payment(attempt.splynx_payment_id)
+        payment_id = collection.splynx_payment_id
+        payment = await self._rooms.splynx.payment(payment_id)
         paired = payment is not None and payable.document_id in {
             payment.invoice_id,
             payment.request_id,
@@ -114,10 +117,10 @@ class RecordStatement:
                 document_kind=payable.kind.document_kind if paired else None,
                 document_id=payable.document_id,
                 document_number=payable.document_number,
-                amount=attempt.amount.to_decimal(),
+                amount=(payable.set_amount or attempt.amount).to_decimal(),
                 date=attempt.day_seen(self._rooms.timezone),
                 marker=marker,
-                payment_id=attempt.splynx_payment_id,
+                payment_id=payment_id,
                 comment="Stripe",
             )
         )
@@ -132,7 +135,8 @@ class RecordStatement:
         if terms is None:
             raise RetryableError("The partner has no complete settings any more; this waits.")
         day = attempt.day_seen(self._rooms.timezone)
-        return statement_title(terms.payment_account, terms.statement_grouping, day)
+        account = terms.payment_account_for(attempt.chosen_kind or PaymentKind.CARD)
+        return statement_title(account, terms.statement_grouping, day)
 
     async def _finish(self, effect: StoredEffect, attempt: Attempt, title: str) -> None:
         occasion = Occasion(self._rooms.clock.now(), "daemon", self._rooms.timing)

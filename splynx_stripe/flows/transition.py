@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,8 +23,9 @@ from splynx_stripe.domain.collection import (
     Collection,
     CollectionNews,
 )
-from splynx_stripe.domain.effect import EffectState, StoredEffect
+from splynx_stripe.domain.effect import OF_EACH_DOCUMENT, Effect, EffectState, StoredEffect
 from splynx_stripe.domain.errors import BrokenInvariantError
+from splynx_stripe.domain.payable import PayableKind
 from splynx_stripe.domain.timing import Timing
 from splynx_stripe.flows.ports import Unit
 
@@ -98,6 +100,9 @@ def move_collection(
             facts={"payable": collection.payable.key},
         )
     )
+    if news is not CollectionNews.PAYMENT_BOOKED:  # each document is booked by itself
+        for part in unit.parts_of(collection.id):
+            move_collection(unit, part, news, occasion)
     return require_collection(unit, collection.id)
 
 
@@ -151,7 +156,7 @@ def _record(unit: Unit, event: str, before: Attempt, after: Attempt, occasion: O
 
 def _add_effects(unit: Unit, result: Step, occasion: Occasion) -> None:
     attempt = result.attempt
-    for effect in result.effects:
+    for effect in _for_each_document(unit, attempt, result.effects):
         unit.add_effect(
             effect,
             attempt_id=attempt.id,
@@ -171,6 +176,28 @@ def _add_effects(unit: Unit, result: Step, occasion: Occasion) -> None:
                 " more is charged until somebody has looked at it and closed this case.",
             )
         )
+
+
+def _for_each_document(unit: Unit, attempt: Attempt, wanted: Sequence[Effect]) -> Sequence[Effect]:
+    """Turns an effect on a document into one for each, where several are paid at once."""
+    if not wanted:
+        return wanted
+    collection = require_collection(unit, attempt.collection_id)
+    if collection.payable.kind is not PayableKind.SEVERAL:
+        return wanted
+    parts = unit.parts_of(collection.id)
+    return [
+        each
+        for effect in wanted
+        for each in (
+            [
+                replace(effect, key=f"{effect.key}:{part.part}", collection_id=part.id)
+                for part in parts
+            ]
+            if effect.kind in OF_EACH_DOCUMENT
+            else [effect]
+        )
+    ]
 
 
 def _tell_collection(unit: Unit, attempt: Attempt, occasion: Occasion) -> None:
@@ -207,7 +234,7 @@ def end_effect(unit: Unit, effect: StoredEffect, occasion: Occasion) -> None:
     unit.close_case(CaseKind.EFFECT_OVERDUE, effect.key, now=occasion.now, note="It is done now.")
 
 
-def debt_of(unit: Unit, attempt_id: str) -> tuple[Attempt, Collection]:
-    """Finds an attempt and its collection, which have to exist."""
+def debt_of(unit: Unit, attempt_id: str, collection_id: str = "") -> tuple[Attempt, Collection]:
+    """Finds an attempt and its collection, or that of one of its documents; they have to exist."""
     attempt = require_attempt(unit, attempt_id)
-    return attempt, require_collection(unit, attempt.collection_id)
+    return attempt, require_collection(unit, collection_id or attempt.collection_id)

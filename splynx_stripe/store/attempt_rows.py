@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, bindparam, select, update
 from splynx_stripe.domain.attempt import Attempt, AttemptState, NewsKind
 from splynx_stripe.domain.errors import LeaseHeldError
 from splynx_stripe.domain.money import Money
+from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.stripe import PaymentFailure, StripeAccount
 from splynx_stripe.store.rows import UnitPart, insert_unless_there
 from splynx_stripe.store.tables import ATTEMPT_IS_LIVE, attempts
@@ -26,6 +27,8 @@ _PROGRESS = (
     "failure_decline_code",
     "failure_message",
     "splynx_payment_id",
+    "payment_method_id",
+    "method_kind",
 )
 _ADD = insert_unless_there(attempts, [_a.collection_id], among=ATTEMPT_IS_LIVE)
 _SAVE = (
@@ -81,6 +84,8 @@ class AttemptRows(UnitPart):
             "description": attempt.description,
             "metadata": attempt.metadata,
             "prepared_at": attempt.prepared_at,
+            "kinds": ",".join(attempt.kinds),
+            "saves_method": int(attempt.saves_method),
             "version": attempt.version,
         }
         if not self._inserted(_ADD, values | _progress(attempt)):
@@ -113,6 +118,8 @@ def _progress(attempt: Attempt) -> dict[str, object]:
         "failure_decline_code": failure and failure.decline_code,
         "failure_message": failure and failure.message,
         "splynx_payment_id": attempt.splynx_payment_id,
+        "payment_method_id": attempt.payment_method_id,
+        "method_kind": attempt.method_kind or "",
     }
 
 
@@ -137,6 +144,10 @@ def _attempt(row: RowMapping) -> Attempt:
         metadata=row["metadata"],
         prepared_at=row["prepared_at"],
         next_look_at=row["next_look_at"],
+        kinds=tuple(PaymentKind(kind) for kind in row["kinds"].split(",")),
+        saves_method=bool(row["saves_method"]),
+        payment_method_id=row["payment_method_id"],
+        method_kind=PaymentKind(row["method_kind"]) if row["method_kind"] else None,
         state=AttemptState(row["state"]),
         intent_id=row["intent_id"],
         charge_id=row["charge_id"],

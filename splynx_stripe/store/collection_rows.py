@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, bindparam, exists, or_, select, text, update
 
 from splynx_stripe.domain.collection import Collection, CollectionState, Route
 from splynx_stripe.domain.errors import LeaseHeldError
+from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payable import Payable, PayableKind
 from splynx_stripe.store.rows import UnitPart, insert_unless_there
 from splynx_stripe.store.tables import ATTEMPT_IS_LIVE, COLLECTION_IS_LIVE, attempts, collections
@@ -18,15 +19,25 @@ _TAKE_LEASE = insert_unless_there(collections, [_c.payable_key], among=COLLECTIO
 _SAVE = (
     update(collections)
     .where(_c.id == bindparam("of_id"), _c.version == bindparam("of_version"))
-    .values(state=bindparam("to_state"), version=_c.version + 1)
+    .values(
+        state=bindparam("to_state"),
+        splynx_payment_id=bindparam("to_payment", type_=_c.splynx_payment_id.type),
+        version=_c.version + 1,
+    )
 )
 _BY_ID = select(collections).where(_c.id == bindparam("id"))
 _OF_PAYABLE = select(collections).where(_c.payable_key == bindparam("payable_key"))
 _LIVE = _OF_PAYABLE.where(text(COLLECTION_IS_LIVE))
 # Ids sort by time, so they decide between two of the same microsecond.
 _LATEST = _OF_PAYABLE.order_by(_c.opened_at.desc(), _c.id.desc()).limit(1)
+_PARTS = (
+    select(collections)
+    .where(_c.whole_id == bindparam("whole_id"), _c.whole_id != "")
+    .order_by(_c.part)
+)
 _IDLE = (
     select(collections)
+    .where(_c.whole_id == "")
     .where(text(f"collections.state = '{CollectionState.OPEN}'"))
     .where(_c.opened_at < bindparam("before", type_=_c.opened_at.type))
     .where(
@@ -65,20 +76,24 @@ class CollectionRows(UnitPart):
 
     def live_collection(self, payable: Payable) -> Collection | None:
         row = self._connection.execute(_LIVE, {"payable_key": payable.key}).mappings().first()
-        return _collection(row) if row is not None else None
+        return self._collection(row) if row is not None else None
 
     def latest_collection(self, payable: Payable) -> Collection | None:
         row = self._connection.execute(_LATEST, {"payable_key": payable.key}).mappings().first()
-        return _collection(row) if row is not None else None
+        return self._collection(row) if row is not None else None
 
     def collection(self, collection_id: str) -> Collection | None:
         row = self._connection.execute(_BY_ID, {"id": collection_id}).mappings().first()
-        return _collection(row) if row is not None else None
+        return self._collection(row) if row is not None else None
+
+    def parts_of(self, whole_id: str) -> Sequence[Collection]:
+        rows = self._connection.execute(_PARTS, {"whole_id": whole_id})
+        return [_collection(row, ()) for row in rows.mappings()]
 
     def find_collections(self, reference: str) -> Sequence[Collection]:
         """Finds collections by document number, PaymentIntent, attempt or their own id; oldest first."""
         rows = self._connection.execute(_BY_REFERENCE, {"reference": reference})
-        return [_collection(row) for row in rows.mappings()]
+        return [self._collection(row) for row in rows.mappings().all()]
 
     def add_collection(self, collection: Collection) -> None:
         payable = collection.payable
@@ -95,6 +110,10 @@ class CollectionRows(UnitPart):
             "state": collection.state,
             "opened_at": collection.opened_at,
             "version": collection.version,
+            "set_amount_minor": payable.set_amount.minor_units if payable.set_amount else 0,
+            "whole_id": collection.whole_id,
+            "part": collection.part,
+            "splynx_payment_id": collection.splynx_payment_id,
         }
         if not self._inserted(_TAKE_LEASE, values):
             raise LeaseHeldError(
@@ -107,23 +126,32 @@ class CollectionRows(UnitPart):
             "of_id": collection.id,
             "of_version": collection.version,
             "to_state": collection.state,
+            "to_payment": collection.splynx_payment_id,
         }
         result = self._connection.execute(_SAVE, values)
         self._must_change_one(result, f"Collection {collection.id}")
 
     def idle_collections(self, opened_before: datetime, limit: int) -> Sequence[Collection]:
         rows = self._connection.execute(_IDLE, {"before": opened_before, "limit": limit})
-        return [_collection(row) for row in rows.mappings()]
+        return [self._collection(row) for row in rows.mappings().all()]
+
+    def _collection(self, row: RowMapping) -> Collection:
+        parts = self.parts_of(row["id"]) if row["kind"] == PayableKind.SEVERAL else ()
+        return _collection(row, tuple(part.payable for part in parts))
 
 
-def _collection(row: RowMapping) -> Collection:
+def _collection(row: RowMapping, parts: tuple[Payable, ...]) -> Collection:
+    amount, kind = row["set_amount_minor"], PayableKind(row["kind"])
     payable = Payable(
         partner_id=row["partner_id"],
         customer_id=row["splynx_customer_id"],
-        kind=PayableKind(row["kind"]),
+        kind=kind,
         document_id=row["document_id"],
         document_number=row["document_number"],
         currency=row["currency"],
+        set_amount=Money(amount, row["currency"]) if amount else None,
+        token="" if kind.document_kind else row["payable_key"].partition("/")[2],
+        parts=parts,
     )
     return Collection(
         id=row["id"],
@@ -132,4 +160,7 @@ def _collection(row: RowMapping) -> Collection:
         state=CollectionState(row["state"]),
         opened_at=row["opened_at"],
         version=row["version"],
+        whole_id=row["whole_id"],
+        part=row["part"],
+        splynx_payment_id=row["splynx_payment_id"],
     )

@@ -70,6 +70,7 @@ class EffectRows(UnitPart):
             "deadline_at": deadline_at,
             "claim": 0,
             "last_error": "",
+            "collection_id": effect.collection_id,
         }
         return self._inserted(_ADD, values)
 
@@ -116,4 +117,5 @@ def _effect(row: RowMapping) -> StoredEffect:
         claimed_until=row["claimed_until"],
         posting_at=row["posting_at"],
         last_error=row["last_error"],
+        collection_id=row["collection_id"],
     )

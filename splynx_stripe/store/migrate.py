@@ -18,6 +18,7 @@ from splynx_stripe.store.engine import parse_url, writer_engine
 from splynx_stripe.store.errors import StoreUnavailableError
 from splynx_stripe.store.failures import unavailable
 from splynx_stripe.store.schema import HEAD, schema_revision
+from splynx_stripe.store.soundness import require_sound
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ def migrate(url: str, *, clock: Clock) -> None:
     Raises:
         ValueError: the URL is none of ours.
         NewerSchemaError: a newer version of this program wrote it; nothing was changed.
+        StoreDamagedError: the SQLite file is broken; nothing was changed.
         StoreUnavailableError: it cannot be reached.
     """
     parsed = parse_url(url)
@@ -41,11 +43,12 @@ def migrate(url: str, *, clock: Clock) -> None:
     started_s = clock.monotonic()
     try:
         _make_file(parsed)
-        if not _is_due(engine):
-            return
+        # Even the look needs the lock: the first connection switches a new file to WAL, and
+        # SQLite refuses that at once while others are connected.
         with _file_lock(parsed):
-            changed = _migrate_locked(engine, parsed)
-    except DBAPIError as error:
+            require_sound(parsed)
+            changed = _is_due(engine) and _migrate_locked(engine, parsed)
+    except (DBAPIError, sqlite3.Error) as error:
         raise unavailable(error) from None
     except OSError as error:
         raise StoreUnavailableError(

@@ -84,6 +84,10 @@ collections = Table(
     Column("state", exact_text(), nullable=False),
     Column("opened_at", UtcMoment, nullable=False),
     Column("version", BigInteger, nullable=False),
+    Column("set_amount_minor", BigInteger, nullable=False),
+    Column("whole_id", exact_text(), nullable=False),
+    Column("part", BigInteger, nullable=False),
+    Column("splynx_payment_id", BigInteger, nullable=False),
     CheckConstraint(_one_of("state", CollectionState), name="ck_collections_state"),
     CheckConstraint(_THREE_CAPITALS, name="ck_collections_currency"),
     CheckConstraint("version >= 0", name="ck_collections_version"),
@@ -95,6 +99,13 @@ Index(
     unique=True,
     sqlite_where=text(COLLECTION_IS_LIVE),
     postgresql_where=text(COLLECTION_IS_LIVE),
+)
+Index(
+    "ix_collections_whole",
+    collections.c.whole_id,
+    collections.c.part,
+    sqlite_where=text("whole_id <> ''"),
+    postgresql_where=text("whole_id <> ''"),
 )
 Index("ix_collections_payable", collections.c.payable_key, collections.c.opened_at)
 Index(
@@ -127,6 +138,10 @@ attempts = Table(
     Column("failure_message", Prose),
     Column("splynx_payment_id", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
+    Column("kinds", exact_text(), nullable=False),
+    Column("saves_method", SmallInteger, nullable=False),
+    Column("payment_method_id", exact_text(), nullable=False),
+    Column("method_kind", exact_text(), nullable=False),
     ForeignKeyConstraint(["collection_id"], ["collections.id"], name="fk_attempts_collection"),
     CheckConstraint(_one_of("state", AttemptState), name="ck_attempts_state"),
     CheckConstraint(_one_of("seen_kind", NewsKind), name="ck_attempts_seen_kind"),
@@ -181,6 +196,7 @@ effects = Table(
     Column("claimed_until", UtcMoment),
     Column("posting_at", UtcMoment),
     Column("last_error", Prose, nullable=False),
+    Column("collection_id", exact_text(), nullable=False),
     ForeignKeyConstraint(["attempt_id"], ["attempts.id"], name="fk_effects_attempt"),
     UniqueConstraint("key", name="uq_effects_key"),
     CheckConstraint(_one_of("state", EffectState), name="ck_effects_state"),

@@ -33,7 +33,9 @@ class Payments(Protocol):
         """Shows a document to whoever has its plain link."""
         ...
 
-    async def start(self, payable: Payable, route: Route, actor: str) -> PaymentStart:
+    async def start(
+        self, payable: Payable, route: Route, actor: str, *, saves_method: bool = False
+    ) -> PaymentStart:
         """Makes sure that there is exactly one PaymentIntent for the debt."""
         ...
 

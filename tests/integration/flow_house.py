@@ -17,8 +17,8 @@ import aiohttp
 from splynx_stripe.domain.attempt import Attempt
 from splynx_stripe.domain.case import Case
 from splynx_stripe.domain.collection import Collection, CollectionState, Route
-from splynx_stripe.domain.effect import EffectKind
 from splynx_stripe.domain.inbox import InboxSource
+from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.splynx import DocumentKind
 from splynx_stripe.domain.statement import StatementGrouping
 from splynx_stripe.domain.stripe import StripeAccount
@@ -26,8 +26,7 @@ from splynx_stripe.domain.terms import Terms
 from splynx_stripe.domain.timeline import tell
 from splynx_stripe.domain.timing import Timing
 from splynx_stripe.flows.ask_stripe import StripeAsker
-from splynx_stripe.flows.book import BookPayment
-from splynx_stripe.flows.cancel import CancelPaymentIntent
+from splynx_stripe.flows.effect_handlers import effect_handlers
 from splynx_stripe.flows.effects import Effects
 from splynx_stripe.flows.inbox import Inbox
 from splynx_stripe.flows.look_after import LookAfter
@@ -38,7 +37,6 @@ from splynx_stripe.flows.pay import (
     PaymentView,
 )
 from splynx_stripe.flows.poll import Poll
-from splynx_stripe.flows.record_statement import RecordStatement
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.gateways.splynx import SplynxConnection, SplynxHttpGateway
 from splynx_stripe.gateways.stripe import (
@@ -73,6 +71,10 @@ _EUR_TERMS = Terms(
     language="en",
     payment_account="Stripe",
     credit_card_payment_method="Credit card",
+    bank_payment_account="Stripe Bank",
+    bank_account_payment_method="Bank transfer",
+    payment_kinds=(PaymentKind.CARD,),
+    offers_to_save=False,
     statement_grouping=StatementGrouping.MONTH,
     message_template="Charge for {{ customer.email }} pay {{ type }} {{ id }}, dated {{ date }}",
     grants_access_to_unauthorized=True,
@@ -236,14 +238,7 @@ def _joined(
     asker = StripeAsker(rooms)
     inbox = Inbox(rooms, asker)
     look_after = LookAfter(rooms, asker)
-    effects = Effects(
-        rooms,
-        {
-            EffectKind.BOOK_PAYMENT: BookPayment(rooms),
-            EffectKind.RECORD_STATEMENT: RecordStatement(rooms),
-            EffectKind.CANCEL_PAYMENT_INTENT: CancelPaymentIntent(rooms, asker),
-        },
-    )
+    effects = Effects(rooms, effect_handlers(rooms, asker))
     return FlowHouse(
         town=town,
         store=store,

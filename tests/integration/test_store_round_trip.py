@@ -16,7 +16,8 @@ from splynx_stripe.domain.case import Case, CaseKind
 from splynx_stripe.domain.collection import Collection, CollectionState, Route
 from splynx_stripe.domain.inbox import InboxSource, NewInboxEvent
 from splynx_stripe.domain.money import Money
-from splynx_stripe.domain.payable import Payable, PayableKind
+from splynx_stripe.domain.payable import Payable, PayableKind, several, top_up
+from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.stripe import PaymentFailure, StripeAccount
 from splynx_stripe.flows.ports import Store, Unit
 from splynx_stripe.store.engine import parse_url, writer_engine
@@ -26,6 +27,7 @@ from splynx_stripe.store.unit import SqlUnit
 # What a database keeps exactly: no U+0000 and no half surrogate pairs.
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
 some_words = words.filter(bool)
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 names = st.text("abcdefgh_0123456789:/-", min_size=1, max_size=30)
 # Offsets, not places: where a clock is set forward, Python calls no two spellings equal (PEP 495).
 offsets = st.integers(-720, 840).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -42,10 +44,16 @@ payables = st.builds(
     Payable,
     partner_id=numbers,
     customer_id=numbers,
-    kind=st.sampled_from(PayableKind),
+    kind=st.sampled_from((PayableKind.INVOICE, PayableKind.PROFORMA)),
     document_id=numbers,
     document_number=words,
     currency=currencies,
+) | st.builds(
+    top_up,
+    partner_id=numbers,
+    customer_id=numbers,
+    amount=st.builds(Money, numbers, currencies),
+    token=names,
 )
 collections = st.builds(
     Collection,
@@ -55,6 +63,9 @@ collections = st.builds(
     state=st.sampled_from(CollectionState),
     opened_at=moments,
     version=numbers,
+    whole_id=names,
+    part=numbers,
+    splynx_payment_id=numbers,
 )
 failures = st.builds(PaymentFailure, code=words, decline_code=words, message=words)
 
@@ -73,6 +84,10 @@ def attempts(draw: st.DrawFn, collection_id: str) -> Attempt:
         metadata=draw(maps),
         prepared_at=draw(moments),
         next_look_at=draw(st.none() | moments),
+        kinds=draw(st.sampled_from((tuple(PaymentKind), (PaymentKind.CARD,), (PaymentKind.ACH,)))),
+        saves_method=draw(st.booleans()),
+        payment_method_id=draw(words),
+        method_kind=draw(st.none() | st.sampled_from(PaymentKind)),
         state=state,
         intent_id=draw(names),
         charge_id=draw(words),
@@ -121,6 +136,32 @@ def test_a_collection_and_its_attempt_come_back_as_they_were(
     assert attempt.is_live is (attempt.state in LIVE_STATES)
 
 
+def test_a_collection_of_several_documents_comes_back_with_its_parts(engine: Engine) -> None:
+    documents = [
+        Payable(1, 17, PayableKind.INVOICE, number, f"A-{number}", "EUR", Money(number, "EUR"))
+        for number in (42, 43)
+    ]
+    whole = Collection("col_1", several(tuple(documents)), Route.PORTAL, CollectionState.OPEN, NOW)
+    parts = [
+        replace(whole, id=f"col_1_{part}", payable=payable, whole_id=whole.id, part=part)
+        for part, payable in enumerate(whole.payable.parts, 1)
+    ]
+    with engine.connect() as connection, connection.begin() as transaction:
+        unit = SqlUnit(connection)
+        for collection in [whole, *parts]:
+            unit.add_collection(collection)
+
+        found = [unit.collection(whole.id), unit.live_collection(whole.payable)]
+        found_parts = unit.parts_of(whole.id)
+        idle = unit.idle_collections(NOW + timedelta(days=1), 10)
+        lease = unit.live_collection(replace(documents[0], set_amount=None))
+        transaction.rollback()
+    assert found == [whole, whole]
+    assert found_parts == parts
+    assert idle == [whole]
+    assert lease == parts[0]
+
+
 @round_trips
 @given(data=st.data(), collection=collections)
 def test_what_is_saved_about_an_attempt_comes_back_one_version_later(
@@ -137,6 +178,8 @@ def test_what_is_saved_about_an_attempt_comes_back_one_version_later(
         description=before.description,
         metadata=before.metadata,
         prepared_at=before.prepared_at,
+        kinds=before.kinds,
+        saves_method=before.saves_method,
         version=before.version,
     )
     with engine.connect() as connection, connection.begin() as transaction:

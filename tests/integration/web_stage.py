@@ -22,6 +22,7 @@ from splynx_stripe.domain.collection import Route
 from splynx_stripe.domain.inbox import InboxSource
 from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payable import Payable, PayableKind
+from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.splynx import Company, DocumentKind, Viewer
 from splynx_stripe.domain.statement import StatementGrouping
 from splynx_stripe.domain.stripe import StripeAccount, StripeEvent
@@ -58,6 +59,10 @@ TERMS = Terms(
     language="en",
     payment_account="Stripe",
     credit_card_payment_method="Stripe",
+    bank_payment_account="Stripe Bank",
+    bank_account_payment_method="Bank transfer",
+    payment_kinds=(PaymentKind.CARD,),
+    offers_to_save=False,
     statement_grouping=StatementGrouping.MONTH,
     message_template="",
     grants_access_to_unauthorized=True,
@@ -135,7 +140,9 @@ class FakePayments:
         view = self._view(query)
         return view if self.grants_links else PaymentView(Standing.NOT_ALLOWED)
 
-    async def start(self, payable: Payable, route: Route, actor: str) -> PaymentStart:
+    async def start(
+        self, payable: Payable, route: Route, actor: str, *, saves_method: bool = False
+    ) -> PaymentStart:
         if self.error is not None:
             raise self.error
         self.started.append((payable, route, actor))

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from splynx_stripe.domain.effect import EffectKind
 from splynx_stripe.domain.errors import (
     NotPermittedError,
     OutcomeUnknownError,
@@ -20,19 +19,18 @@ from splynx_stripe.domain.errors import (
 )
 from splynx_stripe.domain.inbox import InboxSource
 from splynx_stripe.domain.message_template import DEFAULT_MESSAGE_TEMPLATE
+from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.statement import StatementGrouping
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.domain.timing import Timing
 from splynx_stripe.flows.ask_stripe import StripeAsker
-from splynx_stripe.flows.book import BookPayment
-from splynx_stripe.flows.cancel import CancelPaymentIntent
-from splynx_stripe.flows.effects import EffectHandler, Effects
+from splynx_stripe.flows.effect_handlers import effect_handlers
+from splynx_stripe.flows.effects import Effects
 from splynx_stripe.flows.inbox import Inbox
 from splynx_stripe.flows.look_after import LookAfter
 from splynx_stripe.flows.pay import PayFlow
 from splynx_stripe.flows.poll import Poll
-from splynx_stripe.flows.record_statement import RecordStatement
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.gateways.stripe.webhook import BadSignatureError, verify_webhook
 from splynx_stripe.kit.secret import Secret
@@ -107,6 +105,10 @@ class SimTerms:
             language="en",
             payment_account="Stripe",
             credit_card_payment_method="Credit card",
+            bank_payment_account="Stripe Bank",
+            bank_account_payment_method="Bank transfer",
+            payment_kinds=(PaymentKind.CARD,),
+            offers_to_save=False,
             statement_grouping=GROUPINGS[partner_id],
             message_template=DEFAULT_MESSAGE_TEMPLATE,
             grants_access_to_unauthorized=True,
@@ -142,16 +144,11 @@ def build_flows(world: World, wake: Callable[[], None]) -> Flows:
     )
     asker = StripeAsker(rooms)
     inbox = Inbox(rooms, asker)
-    handlers: dict[EffectKind, EffectHandler] = {
-        EffectKind.BOOK_PAYMENT: BookPayment(rooms),
-        EffectKind.RECORD_STATEMENT: RecordStatement(rooms),
-        EffectKind.CANCEL_PAYMENT_INTENT: CancelPaymentIntent(rooms, asker),
-    }
     return Flows(
         rooms=rooms,
         pay=PayFlow(rooms, asker),
         inbox=inbox,
-        effects=Effects(rooms, handlers),
+        effects=Effects(rooms, effect_handlers(rooms, asker)),
         look_after=LookAfter(rooms, asker),
         poll=Poll(rooms, inbox),
     )

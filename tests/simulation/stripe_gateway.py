@@ -40,7 +40,7 @@ class _Sdk:
     def list_async(self, params: Json, _options: object = None) -> None:
         self.params = dict(params)
 
-    def retrieve_async(self, intent_id: str, **_options: object) -> None:
+    def retrieve_async(self, intent_id: str, *_options: object) -> None:
         self.params = {"intent": intent_id}
 
     def cancel_async(self, intent_id: str, **_options: object) -> None:

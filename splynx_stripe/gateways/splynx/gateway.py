@@ -150,6 +150,12 @@ class SplynxHttpGateway:
         body = {"status": "paid", "payment_id": payment_id, "date_payment": paid_on.isoformat()}
         await self._api.update(_resource(kind), document_id, body)
 
+    async def set_document_status(
+        self, kind: DocumentKind, document_id: int, status: DocumentStatus
+    ) -> None:
+        """Sets the status of a document that is not paid. The caller reads back."""
+        await self._api.update(_resource(kind), document_id, {"status": status.value})
+
     async def find_statements(self, title: str) -> Sequence[int]:
         """Finds the ids of payment statements with exactly that title, lowest first."""
         found = await self._api.find(STATEMENTS, {"title": title})

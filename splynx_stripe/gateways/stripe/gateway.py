@@ -160,7 +160,9 @@ class StripeSdkGateway:
         answer = await self._call(
             account,
             _RETRIEVE,
-            lambda sdk: sdk.v1.payment_intents.retrieve_async(intent_id, options=_READING),
+            lambda sdk: sdk.v1.payment_intents.retrieve_async(
+                intent_id, {"expand": ["payment_method"]}, _READING
+            ),
         )
         return _observed(account, intent_id, answer, _RETRIEVE)
 

@@ -15,9 +15,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from stripe.params import CustomerCreateParams, PaymentIntentCreateParams
+from stripe.params import (
+    CustomerCreateParams,
+    PaymentIntentCreateParams,
+    PaymentIntentCreateParamsPaymentMethodOptionsAcssDebit,
+)
 
 from splynx_stripe.domain.money import Money
+from splynx_stripe.domain.payment_kind import PaymentKind, kind_of_stripe_type
 from splynx_stripe.domain.stripe import (
     PaymentFailure,
     PaymentIntent,
@@ -95,6 +100,18 @@ class _Failure(_Shape):
     message: _Optional = ""
 
 
+class _PaymentMethod(_Shape):
+    """A payment method as Stripe shows it: its id, or, where we asked for it, with its type."""
+
+    id: _Optional = ""
+    type: _Optional = ""
+
+
+def _method_of(reference: object) -> object:
+    """Gives a reference to a payment method one shape, whether or not it is expanded."""
+    return reference if isinstance(reference, Mapping) else {"id": reference}
+
+
 class _PaymentIntent(_Shape):
     object: Literal["payment_intent"]
     id: _Named
@@ -107,6 +124,7 @@ class _PaymentIntent(_Shape):
     metadata: _Metadata
     customer: _Reference = ""
     latest_charge: _Reference = ""
+    payment_method: Annotated[_PaymentMethod, BeforeValidator(_method_of)] = _PaymentMethod()
     client_secret: _Optional = ""
     last_payment_error: _Failure | None = None
 
@@ -206,6 +224,8 @@ def payment_intent(raw: object) -> PaymentIntent:
         metadata=shape.metadata,
         customer=shape.customer,
         latest_charge=shape.latest_charge,
+        payment_method=shape.payment_method.id,
+        method_kind=kind_of_stripe_type(shape.payment_method.type),
         failure=_failure(shape.last_payment_error),
         client_secret=shape.client_secret,
     )
@@ -284,6 +304,13 @@ def page(raw: object) -> Page:
     return Page(shape.data, _read(_Identified, last).id)
 
 
+_PAD_OPTIONS: PaymentIntentCreateParamsPaymentMethodOptionsAcssDebit = {
+    "mandate_options": {"payment_schedule": "sporadic", "transaction_type": "personal"},
+    "verification_method": "automatic",
+}
+"""What Stripe wants to know of a Canadian mandate before it makes one (`stripe-api.md`, section 4)."""
+
+
 def payment_intent_params(order: PaymentIntentOrder) -> PaymentIntentCreateParams:
     """Writes an order; equal orders give equal parameters, as the idempotency key demands.
 
@@ -292,9 +319,13 @@ def payment_intent_params(order: PaymentIntentOrder) -> PaymentIntentCreateParam
     params: PaymentIntentCreateParams = {
         "amount": order.amount.minor_units,
         "currency": order.amount.currency.lower(),
-        "allowed_payment_method_types": ["card"],
+        "allowed_payment_method_types": [kind.stripe_type for kind in order.kinds],
         "metadata": dict(order.metadata),
     }
+    if PaymentKind.PAD in order.kinds:
+        params["payment_method_options"] = {"acss_debit": _PAD_OPTIONS}
+    if order.saves_method:
+        params["setup_future_usage"] = "off_session"
     if order.customer:
         params["customer"] = order.customer
     if order.description:

@@ -82,6 +82,10 @@ def _create_collections() -> None:
         Column("state", _word(), nullable=False),
         Column("opened_at", _word(), nullable=False),
         Column("version", BigInteger, nullable=False),
+        Column("set_amount_minor", BigInteger, nullable=False),
+        Column("whole_id", _word(), nullable=False),
+        Column("part", BigInteger, nullable=False),
+        Column("splynx_payment_id", BigInteger, nullable=False),
         CheckConstraint(
             "state IN ('booked', 'closed', 'late', 'open', 'settled')", name="ck_collections_state"
         ),
@@ -92,6 +96,7 @@ def _create_collections() -> None:
         CheckConstraint("version >= 0", name="ck_collections_version"),
         CheckConstraint("payable_key <> '' AND kind <> ''", name="ck_collections_payable"),
     )
+    _index("ix_collections_whole", "collections", ["whole_id", "part"], where="whole_id <> ''")
     _index("ix_collections_open", "collections", ["opened_at"], where="state = 'open'")
     _index("ix_collections_payable", "collections", ["payable_key", "opened_at"])
     _index(
@@ -126,6 +131,10 @@ def _create_attempts() -> None:
         Column("failure_message", _word()),
         Column("splynx_payment_id", BigInteger, nullable=False),
         Column("version", BigInteger, nullable=False),
+        Column("kinds", _word(), nullable=False),
+        Column("saves_method", SmallInteger, nullable=False),
+        Column("payment_method_id", _word(), nullable=False),
+        Column("method_kind", _word(), nullable=False),
         ForeignKeyConstraint(["collection_id"], ["collections.id"], name="fk_attempts_collection"),
         CheckConstraint(
             "state IN ('absent', 'awaiting_customer', 'canceled', 'canceling', 'orphaned', 'prepared', 'processing', 'refused', 'requires_action', 'succeeded', 'unknown')",
@@ -184,6 +193,7 @@ def _create_effects() -> None:
         Column("claimed_until", _word()),
         Column("posting_at", _word()),
         Column("last_error", _word(), nullable=False),
+        Column("collection_id", _word(), nullable=False),
         ForeignKeyConstraint(["attempt_id"], ["attempts.id"], name="fk_effects_attempt"),
         UniqueConstraint("key", name="uq_effects_key"),
         CheckConstraint("state IN ('done', 'failed', 'pending')", name="ck_effects_state"),
