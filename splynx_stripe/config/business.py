@@ -31,6 +31,19 @@ PaymentType = Literal["card", "ach", "becs", "pad"]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
+def _as_written(value: object) -> object:
+    return str(value) if type(value) is int else value
+
+
+Amount = Annotated[
+    str,
+    BeforeValidator(_as_written),
+    Field(pattern=r"^[0-9]{1,7}(\.[0-9]{1,3})?$", max_length=11),
+    WithJsonSchema({"type": ["string", "integer"]}),
+]
+"""An amount in the partner's currency as people write it, such as 50 or "49.90"."""
+
+
 class Section(BaseModel):
     """A section of the YAML: frozen; unknown keys are errors; values must have their type already."""
 
@@ -116,6 +129,22 @@ class BusinessSettings(Section):
         default=False,
         title="Offer to save payment credentials",
         description='Shows the toggle "Save and allow future charges" on the payment form.',
+    )
+    top_up_amounts: Annotated[tuple[Amount, ...], Field(max_length=6)] = Field(
+        default=("20", "50", "100"),
+        title="Top-up amounts",
+        description="Amounts that the top-up page suggests, in the partner's currency. Without any"
+        " customers cannot top up their balance.",
+    )
+    top_up_minimum: Amount = Field(
+        default="1",
+        title="Smallest top-up",
+        description="The least that a customer can add to the balance at once.",
+    )
+    top_up_maximum: Amount = Field(
+        default="1000",
+        title="Largest top-up",
+        description="The most that a customer can add to the balance at once.",
     )
     failed_payment_notifications: bool = Field(
         default=False,

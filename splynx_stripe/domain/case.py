@@ -22,6 +22,9 @@ class CaseKind(StrEnum):
     EFFECT_REFUSED = "effect_refused"
     REQUEST_CONFLICT = "request_conflict"
     EVENT_NOT_UNDERSTOOD = "event_not_understood"
+    PAYMENT_ACCOUNT_DIFFERS = "payment_account_differs"
+    ACCOUNT_DISCONNECTED = "account_disconnected"
+    ACCOUNT_CHANGED = "account_changed"
 
 
 STOPS_MONEY = frozenset({CaseKind.AMOUNT_DIFFERS, CaseKind.REQUEST_CONFLICT})

@@ -148,3 +148,12 @@ class Company:
     email: str
     phone: str
     country_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt of a payment as Splynx makes it, a PDF as a rule."""
+
+    name: str
+    content_type: str
+    content: bytes

@@ -19,8 +19,7 @@ def statement_title(name: str, grouping: StatementGrouping, on: date) -> str:
     The form is the one that Splynx's own add-ons use, so that statements of the old add-on are
     continued: `Stripe 11/2026` or `Stripe 24/11/2026` (`reference/splynx-api.md` 3.11).
     """
-    match grouping:
-        case StatementGrouping.MONTH:
-            return f"{name} {on:%m/%Y}"
-        case StatementGrouping.DAY:
-            return f"{name} {on:%d/%m/%Y}"
+    return f"{name} {on:{_DATE_FORMS[grouping]}}"
+
+
+_DATE_FORMS = {StatementGrouping.MONTH: "%m/%Y", StatementGrouping.DAY: "%d/%m/%Y"}

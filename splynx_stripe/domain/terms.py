@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.statement import StatementGrouping
 from splynx_stripe.domain.stripe import StripeAccount
 
 
 @dataclass(frozen=True, slots=True)
+class TopUpTerms:
+    """How much a customer may add to the balance at once, and the amounts that are suggested."""
+
+    minimum: Money
+    maximum: Money
+    suggestions: tuple[Money, ...]
+
+    def allows(self, amount: Money) -> bool:
+        """Says whether an amount is within the limits."""
+        return self.minimum <= amount <= self.maximum
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What the settings say for one partner, resolved (YAML over page over default).
 
-    `payment_kinds` are those that exist for the currency and country; without any, nothing can be
+    `top_up` is None where customers cannot top up. `payment_kinds` are those that exist for the currency and country; without any, nothing can be
     paid.
     """
 
@@ -29,6 +43,7 @@ class Terms:
     bank_account_payment_method: str
     payment_kinds: tuple[PaymentKind, ...]
     offers_to_save: bool
+    top_up: TopUpTerms | None
     statement_grouping: StatementGrouping
     message_template: str
     grants_access_to_unauthorized: bool

@@ -28,6 +28,8 @@ _SENTENCES: Mapping[str, str] = {
     "attempt.absent": "Stripe has no such payment: it was proven that no money was taken.",
     "attempt.orphaned": "A payment that was thought absent turned up at Stripe and is being withdrawn.",
     "payment.booked": "Splynx payment {splynx_payment} of {amount} was booked.",
+    "document.pending": "Splynx shows the document as pending while the bank works on the debit.",
+    "document.not_paid": "The debit failed: Splynx shows the document as unpaid again.",
     "statement.recorded": 'It was entered into the payment statement "{statement}".',
     "link.made": "A payment link was made ({link}), good until {expires}.",
     "link.revoked": "The payment link {link} was revoked; it opens nothing any more.",

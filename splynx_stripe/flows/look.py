@@ -103,8 +103,10 @@ class Looker:
         if document is None:
             return Look(Verdict.NOT_FOUND)
         customer = await self._splynx.customer(document.customer_id)
-        if customer is None:
-            return Look(Verdict.NOT_FOUND)
+        return Look(Verdict.NOT_FOUND) if customer is None else self.judge(document, customer)
+
+    def judge(self, document: Document, customer: SplynxCustomer) -> Look:
+        """Judges a document that has just been read, of a customer who has just been read."""
         terms = self._terms.terms(customer.partner_id)
         if terms is None:
             return Look(Verdict.NOT_CHARGEABLE, document, customer)

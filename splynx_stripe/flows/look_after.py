@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -49,8 +49,12 @@ class LookAfter:
 
     async def due(self, limit: int) -> Sequence[Attempt]:
         """Finds the attempts that have waited long enough."""
+        return await self._rooms.store.read(self.finding(limit))
+
+    def finding(self, limit: int) -> Callable[[Unit], Sequence[Attempt]]:
+        """Gives the unit of work that finds them, so that it can be part of a larger one."""
         now = self._rooms.clock.now()
-        return await self._rooms.store.read(lambda unit: unit.attempts_to_look_at(now, limit))
+        return lambda unit: unit.attempts_to_look_at(now, limit)
 
     async def look_at(self, attempt: Attempt) -> None:
         """Asks Stripe about one attempt, ends it if nobody wants it, and plans the next look."""

@@ -28,7 +28,7 @@ from splynx_stripe.domain.errors import (
     StaleWriteError,
 )
 from splynx_stripe.domain.money import Money
-from splynx_stripe.domain.payable import Payable
+from splynx_stripe.domain.payable import Payable, PayableKind
 from splynx_stripe.domain.splynx import Company, DocumentKind
 from splynx_stripe.domain.stripe import PaymentFailure, PaymentIntentStatus
 from splynx_stripe.domain.terms import Terms
@@ -128,7 +128,7 @@ class PayFlow:
         look = await self._find(query)
         if look.document is None or look.document.customer_id != customer_id:
             return PaymentView(Standing.NOT_FOUND)
-        return await self._show(look)
+        return await self.view_of_look(look)
 
     async def view_for_link(self, query: DocumentQuery) -> PaymentView:
         """Shows a document to whoever has its plain link, where the partner grants that.
@@ -143,7 +143,7 @@ class PayFlow:
             return PaymentView(Standing.NOT_ALLOWED)
         if look.terms is None:
             return PaymentView(Standing.NOT_FOUND)
-        return await self._show(look)
+        return await self.view_of_look(look)
 
     async def start(
         self, payable: Payable, route: Route, actor: str, *, saves_method: bool = False
@@ -170,14 +170,14 @@ class PayFlow:
         """
         collection = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
         if collection is None:
-            return await self._show(await self._looker.again(payable))
+            return await self.view_of_look(await self._looker.again(payable))
         attempt = await self._newest_attempt(collection)
         if attempt is not None and attempt.is_live and attempt.intent_id:
             attempt, _ = await self._asker.ask(attempt, actor)
         collection = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
         standing = _standing_of(collection, attempt)
         if standing is Standing.PAYABLE:
-            return await self._show(await self._looker.again(payable))
+            return await self.view_of_look(await self._looker.again(payable))
         return PaymentView(
             standing,
             payable=payable,
@@ -193,7 +193,11 @@ class PayFlow:
             return Look(Verdict.NOT_FOUND)
         return await self._looker.by_id(query.kind, int(query.item))
 
-    async def _show(self, look: Look) -> PaymentView:
+    async def view_of_look(self, look: Look, company: Company | None = None) -> PaymentView:
+        """Says how what was looked at stands, with our own efforts to collect it.
+
+        `company` saves a question to Splynx where it is known already.
+        """
         if look.payable is None or look.terms is None:
             return PaymentView(_STANDING_OF_VERDICT[look.verdict])
         payable = look.payable
@@ -206,14 +210,14 @@ class PayFlow:
             if attempt is not None and is_pending_by_us(attempt, look):
                 standing = Standing.PAYABLE  # Splynx still shows a debit that has failed
         elif collection is not None and collection.state is CollectionState.BOOKED:
-            booked = await self._is_booked_but_open(collection, look)
+            booked = await self._is_paid_to_us(collection, look)
             standing = Standing.PAID if booked else standing
         return PaymentView(
             standing,
             payable=payable,
             amount=look.amount,
             terms=look.terms,
-            company=await self._rooms.splynx.company(payable.partner_id),
+            company=company or await self._rooms.splynx.company(payable.partner_id),
             due_on=look.document.date_till if look.document else None,
         )
 
@@ -267,7 +271,7 @@ class PayFlow:
         last = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
         if last is None or last.state is not CollectionState.BOOKED:
             return False
-        return await self._is_booked_but_open(last, await self._looker.again(payable))
+        return await self._is_paid_to_us(last, await self._looker.again(payable))
 
     async def _make_way(self, wish: _Wish) -> PaymentStart | None:
         """Gives up efforts for single ones of several documents, unless money is on its way."""
@@ -282,12 +286,14 @@ class PayFlow:
             await self._give_up(other, attempt, wish.actor)
         return None
 
-    async def _is_booked_but_open(self, last: Collection, look: Look) -> bool:
+    async def _is_paid_to_us(self, last: Collection, look: Look) -> bool:
         """Says whether Splynx has our payment of a document and still shows all of it as due.
 
         Some servers do not set a proforma paid, nor let us do it (reference 7, #6 and #7). There
         is a case about it then; the customer must not pay a second time (I1).
         """
+        if last.payable.kind is PayableKind.TOP_UP:
+            return True
         document = look.document
         if document is None or look.verdict is not Verdict.PAYABLE:
             return False

@@ -26,6 +26,7 @@ from splynx_stripe.domain.splynx import (
     DocumentStatus,
     NewSplynxPayment,
     NewStatementRecord,
+    Receipt,
     SplynxCustomer,
     SplynxPayment,
     StatementRecord,
@@ -38,6 +39,7 @@ from splynx_stripe.domain.stripe import (
     StripeEvent,
 )
 from splynx_stripe.domain.terms import Terms
+from splynx_stripe.flows.connection_ports import ConnectionUnit
 from splynx_stripe.flows.credential_ports import CredentialUnit, MirrorUnit, SetupUnit
 from splynx_stripe.flows.link_ports import LinkUnit
 from splynx_stripe.flows.operation_ports import OperationUnit
@@ -47,7 +49,14 @@ T = TypeVar("T")
 
 
 class Unit(
-    LinkUnit, OperationUnit, PageSettingsUnit, SetupUnit, CredentialUnit, MirrorUnit, Protocol
+    LinkUnit,
+    OperationUnit,
+    PageSettingsUnit,
+    SetupUnit,
+    CredentialUnit,
+    MirrorUnit,
+    ConnectionUnit,
+    Protocol,
 ):
     """One transaction. All methods are synchronous: nothing waits between reading and commit.
 
@@ -57,6 +66,15 @@ class Unit(
 
     def installation(self) -> Installation:
         """Gives the identity of this installation."""
+        ...
+
+    def booked_collections(
+        self, customer_id: int, *, before: str, limit: int
+    ) -> Sequence[Collection]:
+        """Lists what a customer has paid, newest first, from below the id `before` ("" is the top).
+
+        Documents that were paid at once come one by one.
+        """
         ...
 
     def live_collection(self, payable: Payable) -> Collection | None:
@@ -246,6 +264,10 @@ class SplynxGateway(Protocol):
         """Fetches one by id; None when Splynx does not have it (any more)."""
         ...
 
+    async def open_documents(self, customer_id: int) -> Sequence[Document]:
+        """Lists a customer's invoices and proforma invoices that are unpaid or pending."""
+        ...
+
     async def customer(self, customer_id: int) -> SplynxCustomer | None:
         """Fetches a customer by id; None when there is none."""
         ...
@@ -270,6 +292,10 @@ class SplynxGateway(Protocol):
         Searches by marker for every customer, and additionally lists the customer's own payments
         when the filtered answer shows that the filter was ignored.
         """
+        ...
+
+    async def receipt(self, payment_id: int) -> Receipt | None:
+        """Fetches the receipt of a payment; None where Splynx has none."""
         ...
 
     async def add_payment(self, payment: NewSplynxPayment) -> int:

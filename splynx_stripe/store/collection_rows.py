@@ -71,6 +71,16 @@ _BY_REFERENCE = (
 )
 
 
+_BOOKED = (
+    select(collections)
+    .where(_c.splynx_customer_id == bindparam("customer_id"))
+    .where(_c.state == CollectionState.BOOKED, _c.splynx_payment_id > 0)
+    .where(or_(_c.id < bindparam("before"), bindparam("before") == ""))
+    .order_by(_c.id.desc())
+    .limit(bindparam("limit"))
+)
+
+
 class CollectionRows(UnitPart):
     """The part of a unit that knows collections."""
 
@@ -81,6 +91,13 @@ class CollectionRows(UnitPart):
     def latest_collection(self, payable: Payable) -> Collection | None:
         row = self._connection.execute(_LATEST, {"payable_key": payable.key}).mappings().first()
         return self._collection(row) if row is not None else None
+
+    def booked_collections(
+        self, customer_id: int, *, before: str, limit: int
+    ) -> Sequence[Collection]:
+        values = {"customer_id": customer_id, "before": before, "limit": limit}
+        rows = self._connection.execute(_BOOKED, values)
+        return [_collection(row, ()) for row in rows.mappings()]
 
     def collection(self, collection_id: str) -> Collection | None:
         row = self._connection.execute(_BY_ID, {"id": collection_id}).mappings().first()

@@ -100,6 +100,7 @@ Index(
     sqlite_where=text(COLLECTION_IS_LIVE),
     postgresql_where=text(COLLECTION_IS_LIVE),
 )
+Index("ix_collections_customer", collections.c.splynx_customer_id, collections.c.id)
 Index(
     "ix_collections_whole",
     collections.c.whole_id,

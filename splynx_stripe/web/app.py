@@ -5,15 +5,45 @@ from __future__ import annotations
 from aiohttp import web
 
 from splynx_stripe.web.access_log import QuerylessAccessLogger
+from splynx_stripe.web.admin.accounts import (
+    account_action,
+    accounts_page,
+    connect_account,
+    disconnect_account,
+    stray_endpoints,
+)
 from splynx_stripe.web.admin.home import admin_home
-from splynx_stripe.web.customer.home import home
-from splynx_stripe.web.customer.payment_page import ENTRANCES, payment_page
+from splynx_stripe.web.admin.links import links_page, make_link, revoke_links
+from splynx_stripe.web.admin.logs import logs_export, logs_page
+from splynx_stripe.web.admin.settings import (
+    check_settings,
+    save_settings,
+    settings_page,
+    try_settings,
+)
+from splynx_stripe.web.admin.timeline import timeline_page
+from splynx_stripe.web.credential_routes import add_credential_routes
+from splynx_stripe.web.customer.overview import (
+    begin_top_up,
+    chosen_documents,
+    history_page,
+    overview_page,
+    receipt,
+    several_page,
+    top_up_page,
+    widget_page,
+)
+from splynx_stripe.web.customer.payment_page import ENTRANCES
+from splynx_stripe.web.customer.plain_link import entrance_page
 from splynx_stripe.web.customer.result import result_page, result_status
+from splynx_stripe.web.customer.signed_link import signed_link
 from splynx_stripe.web.customer.start import start_payment
 from splynx_stripe.web.deps import Site, ViewerSource, WebDeps, WebhookEndpoint
 from splynx_stripe.web.edge import EDGE, build_edge
 from splynx_stripe.web.errors import errors_as_answers
 from splynx_stripe.web.health import healthz, metrics, readyz
+from splynx_stripe.web.links_api import make_link_by_program
+from splynx_stripe.web.oauth import oauth_callback
 from splynx_stripe.web.pages import set_up_templates
 from splynx_stripe.web.routing import WEBHOOK_ROUTE, route_name
 from splynx_stripe.web.security import NONCE, protect
@@ -44,19 +74,51 @@ def _add_routes(app: web.Application, base: str) -> None:
     router = app.router
     if base:
         router.add_get(base, _to_home, name="base")
-    router.add_get(f"{base}/", home, name="home")
+    router.add_get(f"{base}/", overview_page, name="home")
+    router.add_post(f"{base}/", begin_top_up, name="begin-top-up")
+    router.add_get(f"{base}/widget", widget_page, name="widget")
+    router.add_get(f"{base}/pay-chosen", chosen_documents, name="pay-chosen")
+    router.add_get(f"{base}/pay-several", several_page, name="pay-several")
+    router.add_get(f"{base}/top-up", top_up_page, name="top-up")
+    router.add_get(f"{base}/history", history_page, name="history")
+    router.add_get(f"{base}/receipts/{{payment_id:[0-9]{{1,18}}}}", receipt, name="receipt")
     for entrance in ENTRANCES:
-        router.add_get(f"{base}/{entrance.name}", payment_page(entrance), name=entrance.name)
+        router.add_get(f"{base}/{entrance.name}", entrance_page(entrance), name=entrance.name)
     router.add_post(f"{base}/pay/start", start_payment, name="pay-start")
+    router.add_get(f"{base}/pay/{{token:(?!start$)[^/]+}}", signed_link, name="signed-link")
     router.add_get(f"{base}/result", result_page, name="result")
     router.add_get(f"{base}/result/status", result_status, name="result-status")
     router.add_get(f"{base}/admin", _to_admin_home, name="admin-base")
     router.add_get(f"{base}/admin/", admin_home, name="admin-home")
+    router.add_get(f"{base}/admin/logs", logs_page, name="admin-logs")
+    router.add_get(f"{base}/admin/logs.csv", logs_export, name="admin-logs-export")
+    router.add_get(f"{base}/admin/timeline/{{collection}}", timeline_page, name="admin-timeline")
+    router.add_get(f"{base}/admin/links", links_page, name="admin-links")
+    router.add_post(f"{base}/admin/links/make", make_link, name="admin-links-make")
+    router.add_post(f"{base}/admin/links/revoke", revoke_links, name="admin-links-revoke")
+    router.add_post(f"{base}/admin/api/links", make_link_by_program, name="links-api")
+    router.add_get(f"{base}/admin/settings", settings_page, name="admin-settings")
+    router.add_post(f"{base}/admin/settings/save", save_settings, name="admin-settings-save")
+    router.add_post(f"{base}/admin/settings/check", check_settings, name="admin-settings-check")
+    router.add_post(f"{base}/admin/settings/try", try_settings, name="admin-settings-trial")
+    add_credential_routes(router, base)
+    _add_accounts(router, base)
     router.add_post(f"{base}/webhook/{{endpoint}}", webhook, name=WEBHOOK_ROUTE)
     router.add_get(f"{base}/healthz", healthz, name="healthz")
     router.add_get(f"{base}/readyz", readyz, name="readyz")
     router.add_get(f"{base}/metrics", metrics, name="metrics")
     router.add_get(f"{base}/static/{{digest}}/{{name}}", _static, name="static")
+
+
+def _add_accounts(router: web.UrlDispatcher, base: str) -> None:
+    address = f"{base}/admin/accounts"
+    router.add_get(address, accounts_page, name="admin-accounts")
+    router.add_post(f"{address}/connect", connect_account, name="admin-accounts-connect")
+    router.add_post(f"{address}/disconnect", disconnect_account, name="admin-accounts-disconnect")
+    router.add_post(f"{address}/endpoints", stray_endpoints, name="admin-accounts-endpoints")
+    for name in ("test", "webhook", "rotate", "release"):
+        router.add_post(f"{address}/{name}", account_action(name), name=f"admin-accounts-{name}")
+    router.add_get(f"{base}/oauth/callback", oauth_callback, name="oauth-callback")
 
 
 async def _to_home(request: web.Request) -> web.Response:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -11,13 +12,20 @@ from prometheus_client import CollectorRegistry
 
 from splynx_stripe.domain.collection import Route
 from splynx_stripe.domain.inbox import InboxSource
+from splynx_stripe.domain.operation import Operation, OperationPlace, OperationQuery
 from splynx_stripe.domain.payable import Payable
-from splynx_stripe.domain.splynx import Viewer
+from splynx_stripe.domain.splynx import Receipt, Viewer
 from splynx_stripe.domain.stripe import StripeAccount, StripeEvent
+from splynx_stripe.flows.links import Links
+from splynx_stripe.flows.operations import Story
+from splynx_stripe.flows.overview import Overview, PastPayment
 from splynx_stripe.flows.pay import DocumentQuery, PaymentStart, PaymentView
 from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.ids import IdSource
 from splynx_stripe.kit.secret import Secret
+from splynx_stripe.web.accounts_desk import AccountsDesk
+from splynx_stripe.web.credential_desk import CredentialDesk
+from splynx_stripe.web.settings_desk import SettingsDesk
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -44,6 +52,32 @@ class Payments(Protocol):
         ...
 
 
+class CustomerPages(Protocol):
+    """What a customer sees of their own (`flows.overview.CustomerOverview`)."""
+
+    async def overview(self, customer_id: int) -> Overview:
+        """Lists what is open."""
+        ...
+
+    async def several(self, customer_id: int, choice: str) -> PaymentView:
+        """Shows the payment of the chosen documents."""
+        ...
+
+    async def top_up(self, customer_id: int, amount_text: str, token: str) -> PaymentView:
+        """Shows the payment of a top-up."""
+        ...
+
+    async def history(
+        self, customer_id: int, *, before: str, limit: int
+    ) -> tuple[Sequence[PastPayment], str]:
+        """Lists what was paid, and the cursor of the next page."""
+        ...
+
+    async def receipt(self, customer_id: int, splynx_payment_id: int) -> Receipt | None:
+        """Fetches a receipt of the customer's own."""
+        ...
+
+
 class EventInbox(Protocol):
     """Where verified events are stored (`flows.inbox.Inbox`)."""
 
@@ -51,6 +85,24 @@ class EventInbox(Protocol):
         self, event: StripeEvent, account: StripeAccount, source: InboxSource
     ) -> bool:
         """Returns after the durable commit; True when the event is new."""
+        ...
+
+
+class OperationsLog(Protocol):
+    """What happened (`flows.operations.Operations`)."""
+
+    async def page(
+        self, query: OperationQuery, *, before: OperationPlace | None, limit: int
+    ) -> Sequence[Operation]:
+        """Gives the next operations after a place, newest first."""
+        ...
+
+    def chunks(self, query: OperationQuery) -> AsyncIterator[Sequence[Operation]]:
+        """Gives all operations that are asked for, a bounded number at a time."""
+        ...
+
+    async def story(self, collection_id: str) -> Story | None:
+        """Tells what is known of a collection; None where there is none."""
         ...
 
 
@@ -75,6 +127,10 @@ class WebhookEndpoint:
 
     account: StripeAccount
     secrets: tuple[Secret, ...]
+    connected: Mapping[str, StripeAccount] | None = None
+    """Set at our platform's endpoint: our accounts by Stripe's id of the connected account."""
+    delivered: Callable[[Secret], Awaitable[None]] | None = None
+    """Set while secrets are being rolled: told which of them signed a delivery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +143,7 @@ class Site:
     stripe_js_url: str = "https://js.stripe.com/v3/"
     stripe_api_origin: str = "https://api.stripe.com"
     language: str = "en"
+    timezone: tzinfo = UTC
 
     @property
     def base(self) -> str:
@@ -118,7 +175,10 @@ class WebDeps:
     """
 
     pay: Payments
+    overview: CustomerPages
     inbox: EventInbox
+    operations: OperationsLog
+    links: Links
     viewers: ViewerSource
     clock: Clock
     ids: IdSource
@@ -127,6 +187,9 @@ class WebDeps:
     webhook_endpoint: Callable[[str], WebhookEndpoint | None]
     readiness: Callable[[], Awaitable[list[str]]]
     registry: CollectorRegistry
+    credentials: Callable[[], CredentialDesk]
+    settings: SettingsDesk
+    accounts: AccountsDesk | None = None
 
 
 def origin_of(url: str) -> str:

@@ -19,6 +19,7 @@ from splynx_stripe.domain.errors import (
     RejectedError,
     RetryableError,
 )
+from splynx_stripe.store.errors import StoreUnavailableError
 from splynx_stripe.web.edge import EDGE
 from splynx_stripe.web.i18n import Language, later
 from splynx_stripe.web.identity import CannotIdentifyError
@@ -27,7 +28,16 @@ from splynx_stripe.web.routing import WEBHOOK_ROUTE, route_name
 
 log = logging.getLogger(__name__)
 
-_SCRIPT_ROUTES = frozenset({"pay-start", "result-status", WEBHOOK_ROUTE})
+_SCRIPT_ROUTES = frozenset(
+    {
+        "pay-start",
+        "result-status",
+        "credentials-start",
+        "admin-credentials-start",
+        "links-api",
+        WEBHOOK_ROUTE,
+    }
+)
 """The routes that are asked by programs and answer in JSON."""
 
 _REDIRECTS = range(300, 400)
@@ -93,6 +103,17 @@ BROKEN = Problem(
         later("If you have just paid, please do not pay again: look at your invoices first."),
     ),
 )
+UNSTORED = Problem(
+    503,
+    "unstored",
+    later("This is not possible right now"),
+    (
+        later("We cannot write anything down at the moment, so we did not begin."),
+        later("No card was charged by this page."),
+        later("If you have just paid, please do not pay again: look at your invoices first."),
+    ),
+    retry_after_s=60,
+)
 NOT_FOUND = Problem(
     404,
     "not_found",
@@ -127,6 +148,15 @@ NOT_YOURS = Problem(
         later("It belongs to another sign-in, or its address was changed."),
         NOTHING_TAKEN,
         later("Please open your invoice again."),
+    ),
+)
+NO_RECEIPT = Problem(
+    404,
+    "no_receipt",
+    later("There is no receipt"),
+    (
+        later("The billing system has none for this payment, or cannot make it now."),
+        later("Your payment is not affected by this."),
     ),
 )
 EXPIRED = Problem(
@@ -167,6 +197,8 @@ def _problem_of(error: Exception) -> Problem:
             return UNKNOWN
         case RetryableError() | RejectedError():
             return UNREACHABLE
+        case StoreUnavailableError():
+            return UNSTORED
         case _:
             return BROKEN
 

@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -20,12 +20,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from splynx_stripe.domain.collection import Route
 from splynx_stripe.domain.money import Money
-from splynx_stripe.domain.payable import Payable, PayableKind
+from splynx_stripe.domain.payable import Payable, PayableKind, several
 from splynx_stripe.kit.secret import Secret
 
 LIFETIME = timedelta(hours=2)
 _LONGEST = 4096
-"""Characters of a ticket at most; ours have about 400."""
+"""Characters of a ticket at most; ours have about 400, and 3,500 where 20 documents are paid at once."""
 
 
 class Purpose(StrEnum):
@@ -62,6 +62,17 @@ class TicketExpiredError(Exception):
     """The ticket was ours, but its time is over. A new page has a new one."""
 
 
+class _Part(BaseModel):
+    """One of several documents that are paid at once: kind, id, number, amount."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    k: str
+    d: int
+    n: str
+    m: int
+
+
 class _Payload(BaseModel):
     """The ticket as JSON; short names, because it is part of addresses."""
 
@@ -73,6 +84,9 @@ class _Payload(BaseModel):
     d: int
     n: str
     u: str
+    w: int = 0
+    t: str = ""
+    q: list[_Part] = []
     m: int
     r: str
     a: str
@@ -160,8 +174,14 @@ def _payload_of(ticket: Ticket, expires: int) -> _Payload:
         c=payable.customer_id,
         k=payable.kind.value,
         d=payable.document_id,
-        n=payable.document_number,
+        n="" if payable.parts else payable.document_number,
         u=payable.currency,
+        w=_minor_units(payable),
+        t="" if payable.parts else payable.token,
+        q=[
+            _Part(k=part.kind, d=part.document_id, n=part.document_number, m=_minor_units(part))
+            for part in payable.parts
+        ],
         m=ticket.amount.minor_units,
         r=ticket.route.value,
         a=ticket.actor,
@@ -175,16 +195,8 @@ def _payload_of(ticket: Ticket, expires: int) -> _Payload:
 
 
 def _ticket_of(payload: _Payload) -> Ticket:
-    payable = Payable(
-        partner_id=payload.p,
-        customer_id=payload.c,
-        kind=PayableKind(payload.k),
-        document_id=payload.d,
-        document_number=payload.n,
-        currency=payload.u,
-    )
     return Ticket(
-        payable=payable,
+        payable=_payable_of(payload),
         route=Route(payload.r),
         actor=payload.a,
         entrance=payload.e,
@@ -194,6 +206,38 @@ def _ticket_of(payload: _Payload) -> Ticket:
         language=payload.g,
         session=payload.s,
     )
+
+
+def _payable_of(payload: _Payload) -> Payable:
+    single = Payable(
+        partner_id=payload.p,
+        customer_id=payload.c,
+        kind=PayableKind(payload.k),
+        document_id=payload.d,
+        document_number=payload.n,
+        currency=payload.u,
+        set_amount=Money(payload.w, payload.u) if payload.w else None,
+        token=payload.t,
+    )
+    if not payload.q:
+        return single
+    return several(
+        tuple(
+            replace(
+                single,
+                kind=PayableKind(part.k),
+                document_id=part.d,
+                document_number=part.n,
+                set_amount=Money(part.m, payload.u),
+                token="",
+            )
+            for part in payload.q
+        )
+    )
+
+
+def _minor_units(payable: Payable) -> int:
+    return payable.set_amount.minor_units if payable.set_amount else 0
 
 
 def _encode(data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +29,8 @@ SECRET_KEYS = {EUR_ACCOUNT: "sk_test_sandbox_default", JPY_ACCOUNT: "sk_test_san
 PUBLISHABLE_KEYS = {EUR_ACCOUNT: "pk_test_sandbox_default", JPY_ACCOUNT: "pk_test_sandbox_second"}
 _STRIPE_IDS = {EUR_ACCOUNT: "acct_1SandboxDefault", JPY_ACCOUNT: "acct_1SandboxSecond00"}
 
+GOOD_BANK = "000123456789"
+EMPTY_BANK = "000222222227"
 GOOD_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000009995"
 CARD_WITH_3DS = "4000002760003184"
@@ -69,6 +72,8 @@ class Town:
     browser: aiohttp.ClientSession
     ids: CountingIds = field(default_factory=CountingIds)
     delivered: set[str] = field(default_factory=set)
+    bank_delay: timedelta = timedelta(days=4)
+    """What American banks take at most (`reference/stripe-api.md`, section 4)."""
 
     def stripe_book(self, account: StripeAccount = EUR_ACCOUNT) -> Book:
         """Gives what Stripe knows of an account of ours."""
@@ -133,6 +138,28 @@ class Town:
             "return_url": "https://isp.example.net/stripe/result",
         }
         return await self._as_browser(client_secret, "confirm", form, account)
+
+    async def enter_bank(
+        self, client_secret: str, number: str = GOOD_BANK, account: StripeAccount = EUR_ACCOUNT
+    ) -> str:
+        """Confirms with an American bank account; the sandbox settles after `bank_delay`."""
+        self.stripe.state.switches.bank_debit_delay_s = self.bank_delay.total_seconds()
+        form = {
+            "payment_method_data[type]": "us_bank_account",
+            "payment_method_data[us_bank_account][account_number]": number,
+            "payment_method_data[us_bank_account][routing_number]": "110000000",
+            "payment_method_data[us_bank_account][account_holder_type]": "individual",
+            "payment_method_data[billing_details][name]": "Anna Nováková",
+            "return_url": "https://isp.example.net/stripe/result",
+        }
+        return await self._as_browser(client_secret, "confirm", form, account)
+
+    async def until_settled(self, account: StripeAccount = EUR_ACCOUNT) -> None:
+        """Lets the banks take their time."""
+        await self.clock.until_sleeping()
+        self.clock.advance(self.bank_delay)
+        while "processing" in self.statuses(account):  # noqa: ASYNC110 - the sandbox's own task is next
+            await asyncio.sleep(0)
 
     async def answer_bank(
         self, client_secret: str, outcome: str, account: StripeAccount = EUR_ACCOUNT

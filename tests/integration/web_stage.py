@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,10 +23,11 @@ from splynx_stripe.domain.inbox import InboxSource
 from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payable import Payable, PayableKind
 from splynx_stripe.domain.payment_kind import PaymentKind
-from splynx_stripe.domain.splynx import Company, DocumentKind, Viewer
+from splynx_stripe.domain.splynx import Company, DocumentKind, Receipt, Viewer
 from splynx_stripe.domain.statement import StatementGrouping
 from splynx_stripe.domain.stripe import StripeAccount, StripeEvent
 from splynx_stripe.domain.terms import Terms
+from splynx_stripe.flows.overview import Overview, PastPayment
 from splynx_stripe.flows.pay import DocumentQuery, PaymentStart, PaymentView, Standing
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.web.app import (
@@ -36,6 +37,8 @@ from splynx_stripe.web.app import (
     WebhookEndpoint,
     create_app,
 )
+from tests.integration.office_books import unused_links, unused_operations
+from tests.integration.settings_stage import unused_desk
 
 Client = TestClient[web.Request, web.Application]
 
@@ -63,6 +66,7 @@ TERMS = Terms(
     bank_account_payment_method="Bank transfer",
     payment_kinds=(PaymentKind.CARD,),
     offers_to_save=False,
+    top_up=None,
     statement_grouping=StatementGrouping.MONTH,
     message_template="",
     grants_access_to_unauthorized=True,
@@ -125,6 +129,7 @@ class FakePayments:
     )
     error: Exception | None = None
     started: list[tuple[Payable, Route, str]] = field(default_factory=list)
+    saving: list[bool] = field(default_factory=list)
     asked: list[tuple[DocumentQuery, int | None]] = field(default_factory=list)
     followed: list[tuple[Payable, str]] = field(default_factory=list)
 
@@ -146,6 +151,7 @@ class FakePayments:
         if self.error is not None:
             raise self.error
         self.started.append((payable, route, actor))
+        self.saving.append(saves_method)
         return self.start_answer
 
     async def outcome(self, payable: Payable, actor: str) -> PaymentView:
@@ -159,6 +165,44 @@ class FakePayments:
             raise self.error
         key = (query.kind, query.item, query.by_id)
         return self.views.get(key, PaymentView(Standing.NOT_FOUND))
+
+
+@dataclass
+class FakeOverview:
+    """What customers have open, what they may choose, and what they have paid."""
+
+    seen: Overview = field(default_factory=lambda: Overview([PAYABLE_VIEW], TERMS, COMPANY))
+    choices: dict[str, PaymentView] = field(default_factory=dict)
+    top_ups: dict[str, PaymentView] = field(default_factory=dict)
+    past: list[PastPayment] = field(default_factory=list)
+    receipts: dict[int, Receipt] = field(default_factory=dict)
+    asked: list[tuple[int, str]] = field(default_factory=list)
+    error: Exception | None = None
+
+    async def overview(self, customer_id: int) -> Overview:
+        self.asked.append((customer_id, ""))
+        return self.seen
+
+    async def several(self, customer_id: int, choice: str) -> PaymentView:
+        self.asked.append((customer_id, choice))
+        return self.choices.get(choice, PaymentView(Standing.NOT_FOUND))
+
+    async def top_up(self, customer_id: int, amount_text: str, token: str) -> PaymentView:
+        self.asked.append((customer_id, token))
+        return self.top_ups.get(amount_text, PaymentView(Standing.NOT_FOUND, terms=TERMS))
+
+    async def history(
+        self, customer_id: int, *, before: str, limit: int
+    ) -> tuple[Sequence[PastPayment], str]:
+        self.asked.append((customer_id, before))
+        start = int(before or 0)
+        end = start + limit
+        return self.past[start:end], str(end) if len(self.past) > end else ""
+
+    async def receipt(self, customer_id: int, splynx_payment_id: int) -> Receipt | None:
+        if self.error is not None:
+            raise self.error
+        return self.receipts.get(splynx_payment_id) if customer_id == 17 else None
 
 
 @dataclass
@@ -214,6 +258,7 @@ class Stage:
     pay: FakePayments
     inbox: FakeInbox
     viewers: FakeViewers
+    overview: FakeOverview
     registry: CollectorRegistry
     not_ready: list[str]
 
@@ -226,14 +271,20 @@ class Stage:
             return Answer(response.status, await response.text(), dict(response.headers))
 
     async def start(
-        self, ticket: str, *, session: str = "", headers: dict[str, str] | None = None
+        self,
+        ticket: str,
+        *,
+        session: str = "",
+        headers: dict[str, str] | None = None,
+        save: bool = False,
     ) -> Answer:
         """Presses "Pay"."""
         names = dict(headers or {})
         if session:
             names["Cookie"] = f"PHPSESSID={session}"
         address = "/stripe/pay/start"
-        async with self.client.post(address, json={"ticket": ticket}, headers=names) as response:
+        body = {"ticket": ticket} | ({"save": True} if save else {})
+        async with self.client.post(address, json=body, headers=names) as response:
             return Answer(response.status, await response.text(), dict(response.headers))
 
     async def pay_ticket(self, *, session: str = "") -> str:
@@ -341,6 +392,7 @@ async def open_stage(
 ) -> AsyncIterator[Stage]:
     """Starts the app on a free port of 127.0.0.1."""
     clock, pay, inbox, viewers = FakeClock(), FakePayments(), FakeInbox(), FakeViewers()
+    overview = FakeOverview()
     pay.views[DocumentKind.INVOICE, "202611000042", False] = PAYABLE_VIEW
     pay.views[DocumentKind.INVOICE, "42", True] = PAYABLE_VIEW
     jpy = replace(PAYABLE_VIEW, payable=PROFORMA, amount=Money(5000, "JPY"))
@@ -358,7 +410,10 @@ async def open_stage(
 
     deps = WebDeps(
         pay=pay,
+        overview=overview,
         inbox=inbox,
+        operations=unused_operations(),
+        links=unused_links(clock),
         viewers=viewers,
         clock=clock,
         ids=CountingIds(),
@@ -367,11 +422,12 @@ async def open_stage(
         webhook_endpoint=endpoints.get,
         readiness=readiness,
         registry=registry,
+        settings=unused_desk(clock),
     )
     server = TestServer(create_app(change(deps)))
     await server.start_server(access_log_class=QuerylessAccessLogger)
     async with TestClient(server) as client:
-        yield Stage(client, clock, pay, inbox, viewers, registry, not_ready)
+        yield Stage(client, clock, pay, inbox, viewers, overview, registry, not_ready)
 
 
 def signature(body: bytes, at: datetime, secret: str = WEBHOOK_SECRET) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from splynx_stripe.domain.collection import Route
 from splynx_stripe.domain.money import Money
-from splynx_stripe.domain.payable import Payable, PayableKind
+from splynx_stripe.domain.payable import PARTS_AT_MOST, Payable, PayableKind, several, top_up
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.web.tickets import (
     LIFETIME,
@@ -39,10 +40,35 @@ def tickets(key: str = "a key for tests") -> Tickets:
     return Tickets(Secret(key))
 
 
-def test_a_ticket_says_afterwards_what_was_put_into_it() -> None:
-    text = tickets().write(TICKET, Purpose.PAY, NOW)
+def documents(count: int) -> Payable:
+    return several(
+        tuple(
+            replace(
+                TICKET.payable,
+                document_id=10**12 + number,
+                document_number=f"{number:064}",
+                set_amount=TICKET.amount,
+            )
+            for number in range(count)
+        )
+    )
 
-    assert tickets().read(text, Purpose.PAY, NOW) == TICKET
+
+@pytest.mark.parametrize(
+    "payable",
+    [
+        TICKET.payable,
+        top_up(1, 17, Money(5000, "EUR"), token="t1"),
+        documents(2),
+        documents(PARTS_AT_MOST),
+    ],
+    ids=["document", "top-up", "two", "many"],
+)
+def test_a_ticket_says_afterwards_what_was_put_into_it(payable: Payable) -> None:
+    ticket = replace(TICKET, payable=payable)
+    text = tickets().write(ticket, Purpose.PAY, NOW)
+
+    assert tickets().read(text, Purpose.PAY, NOW) == ticket
 
 
 def test_a_ticket_is_good_for_two_hours_and_not_a_second_longer() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import TypeVar
 
 import aiohttp
@@ -17,6 +19,7 @@ from splynx_stripe.domain.splynx import (
     DocumentStatus,
     NewSplynxPayment,
     NewStatementRecord,
+    Receipt,
     SplynxCustomer,
     SplynxPayment,
     StatementRecord,
@@ -27,12 +30,15 @@ from splynx_stripe.gateways.splynx.api import Found, SplynxApi, understood
 from splynx_stripe.gateways.splynx.auth import SplynxAuth
 from splynx_stripe.gateways.splynx.client import SplynxClient
 from splynx_stripe.gateways.splynx.connection import NonceReserve, SplynxConnection
+from splynx_stripe.gateways.splynx.payment_accounts import PaymentAccountCalls
 from splynx_stripe.gateways.splynx.permissions import missing_permissions
 from splynx_stripe.gateways.splynx.resources import (
     API_CHECK,
     COMPANY_INFO,
     CUSTOMERS,
+    DOWNLOADS,
     INVOICES,
+    PARTNERS,
     PAYMENT_METHODS,
     PAYMENTS,
     PROFORMA_INVOICES,
@@ -69,6 +75,11 @@ class SplynxHttpGateway:
         self._api = SplynxApi(client, SplynxAuth(connection, client, clock, nonces))
         self._sessions = SessionReader(client)
 
+    @property
+    def payment_accounts(self) -> PaymentAccountCalls:
+        """Gives the part that knows payment accounts."""
+        return PaymentAccountCalls(self._api)
+
     async def find_document(self, kind: DocumentKind, number: str) -> Document | None:
         """Finds an invoice or proforma invoice by its printed number, never another one.
 
@@ -92,6 +103,25 @@ class SplynxHttpGateway:
         return await self._api.item(
             _resource(kind), document_id, lambda row: wire.document(kind, row)
         )
+
+    async def open_documents(self, customer_id: int) -> Sequence[Document]:
+        """Lists a customer's invoices and proforma invoices that are unpaid or pending, oldest first."""
+        found = await asyncio.gather(
+            *(
+                self._api.find(
+                    _resource(kind),
+                    {"customer_id": str(customer_id), "status": status.value},
+                )
+                for kind in DocumentKind
+                for status in (DocumentStatus.NOT_PAID, DocumentStatus.PENDING)
+            )
+        )
+        kinds = [kind for kind in DocumentKind for _ in range(2)]
+        return [
+            document
+            for kind, rows in zip(kinds, found, strict=True)
+            for document in _read(rows.rows, partial(wire.document, kind))
+        ]
 
     async def customer(self, customer_id: int) -> SplynxCustomer | None:
         """Fetches a customer by id; None when there is none."""
@@ -150,6 +180,15 @@ class SplynxHttpGateway:
         body = {"status": "paid", "payment_id": payment_id, "date_payment": paid_on.isoformat()}
         await self._api.update(_resource(kind), document_id, body)
 
+    async def receipt(self, payment_id: int) -> Receipt | None:
+        """Fetches the receipt of a payment; None where Splynx has none."""
+        call = Call(DOWNLOADS, "view", item=f"payments--{payment_id}")
+        try:
+            answer = await self._api.ask(call)
+        except NotFoundError:
+            return None
+        return understood(call, answer, lambda value: wire.receipt(wire.row(value)))
+
     async def set_document_status(
         self, kind: DocumentKind, document_id: int, status: DocumentStatus
     ) -> None:
@@ -188,6 +227,13 @@ class SplynxHttpGateway:
         An administrator whose id Splynx does not tell has `administrator_id` 0.
         """
         return await self._sessions.viewer(session_id)
+
+    async def partners(self) -> Mapping[int, str]:
+        """Lists the partners by id."""
+        rows = (await self._api.find(PARTNERS, {}, sent={})).rows
+        return dict(
+            _read(rows, lambda row: (wire.identifier(row, "id"), str(row.get("name", "")).strip()))
+        )
 
     async def check(self) -> None:
         """Makes sure that Splynx answers at this address and accepts the API key."""

@@ -12,9 +12,15 @@ from typing import Literal
 
 from typing_extensions import override
 
-Action = Literal["index", "view", "add", "update"]
+Action = Literal["index", "view", "add", "update", "delete"]
 
-_METHODS: Mapping[Action, str] = {"index": "GET", "view": "GET", "add": "POST", "update": "PUT"}
+_METHODS: Mapping[Action, str] = {
+    "index": "GET",
+    "view": "GET",
+    "add": "POST",
+    "update": "PUT",
+    "delete": "DELETE",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ ADMINISTRATORS = Resource(
     "admin/administration/administrators", r"api\admin\administration\Administrators"
 )
 COMPANY_INFO = Resource("admin/config/company-info", r"api\admin\config\CompanyInfo")
+DOWNLOADS = Resource("admin/config/download", r"api\admin\config\Download")
 API_CHECK = Resource("admin/api/check", r"api\admin\api\Check")
 TOKENS = Resource("admin/auth/tokens", r"api\admin\auth\Tokens", items_are_secret=True)
 
@@ -68,7 +75,7 @@ class Call:
     @property
     def writes(self) -> bool:
         """Says whether something may have changed in Splynx when the answer gets lost."""
-        return self.action in {"add", "update"}
+        return self.action in {"add", "update", "delete"}
 
     @property
     def path(self) -> str:

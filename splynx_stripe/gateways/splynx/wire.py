@@ -7,6 +7,8 @@ section 2.4). Unknown fields are passed over.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from splynx_stripe.domain.splynx import (
     DocumentStatus,
     NewSplynxPayment,
     NewStatementRecord,
+    Receipt,
     SplynxCustomer,
     SplynxPayment,
     StatementRecord,
@@ -60,6 +63,15 @@ def row(answer: object) -> Row:
     if not isinstance(answer, dict):
         raise WireError("an object was expected")
     return answer
+
+
+def receipt(source: Row) -> Receipt:
+    """Reads a file that Splynx made, whose content is base64 (reference 3.20)."""
+    try:
+        content = base64.b64decode(text(source, "content"), validate=True)
+    except binascii.Error as error:
+        raise WireError("content is not base64") from error
+    return Receipt(text(source, "name"), text(source, "content_type"), content)
 
 
 def created_id(answer: object) -> int:

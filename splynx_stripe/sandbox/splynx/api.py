@@ -8,6 +8,7 @@ from splynx_stripe.sandbox.splynx import wire
 from splynx_stripe.sandbox.splynx.auth import TokenEndpoints, authenticate
 from splynx_stripe.sandbox.splynx.call import ApiAnswer, ApiCall, Principal
 from splynx_stripe.sandbox.splynx.catalogue import resources
+from splynx_stripe.sandbox.splynx.downloads import DownloadEndpoints
 from splynx_stripe.sandbox.splynx.errors import (
     ApiError,
     forbidden,
@@ -46,6 +47,7 @@ class SplynxApi:
             "admin/customers/customer-payment-accounts": accounts.answer,
             "admin/customers/customer-payment-account-data": accounts.all_data,
             "admin/config/config": self._config,
+            "admin/config/download": DownloadEndpoints(state).answer,
             "admin/config/modules": self._modules,
         }
 

@@ -32,7 +32,9 @@ def sign_in_url(site: Site, entrance: str, item: str) -> str:
 
 def portal_link(site: Site, language: Language, kind: PayableKind = PayableKind.INVOICE) -> Link:
     """Leads to the customer's documents in the portal, out of the modal window."""
-    if kind is PayableKind.PROFORMA:
+    if kind is PayableKind.TOP_UP:
+        text, page = later("Back to my payments"), "payments/list"
+    elif kind is PayableKind.PROFORMA:
         text, page = later("Back to my proforma invoices"), "requests"
     else:
         text, page = later("Back to my invoices"), "invoices"

@@ -19,7 +19,7 @@ from splynx_stripe.domain.splynx import DocumentKind
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.pay import DocumentQuery, PaymentView, Standing
 from splynx_stripe.web.customer.links import page_path, portal_link, sign_in_url
-from splynx_stripe.web.customer.wording import contact_of, document_name, wording_for_page
+from splynx_stripe.web.customer.wording import contact_of, payable_name, wording_for_page
 from splynx_stripe.web.edge import EDGE, Edge
 from splynx_stripe.web.errors import TOO_MANY, PageError
 from splynx_stripe.web.i18n import Language, accepted_languages, later
@@ -33,10 +33,13 @@ _LONGEST_COMPANY = 80
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """One address of the payment page. The names are those of Splynx's add-ons."""
+    """One address of the payment page. The names are those of Splynx's add-ons.
+
+    `kind` is None where the address names no single document.
+    """
 
     name: str
-    kind: DocumentKind
+    kind: DocumentKind | None
     route: Route
     by_id: bool = False
 
@@ -57,7 +60,7 @@ ENTRANCES = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Visit:
+class Visit:
     """Who looks at which document by which entrance; `session` is "" for plain links."""
 
     entrance: Entrance
@@ -67,7 +70,7 @@ class _Visit:
 
 
 def payment_page(entrance: Entrance) -> Handler:
-    """Makes the handler of one entrance."""
+    """Makes the handler of one entrance to a document."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         _limit_views(request, entrance)
@@ -86,17 +89,21 @@ async def _in_portal(request: web.Request, entrance: Entrance, item: str) -> web
     customer = await edge.identity.customer(request.headers.get("Cookie", ""))
     if customer is None:
         raise web.HTTPFound(sign_in_url(edge.site, entrance.name, item))
-    query = DocumentQuery(entrance.kind, item, by_id=entrance.by_id)
+    query = _query(entrance, item)
     view = await edge.deps.pay.view_for_customer(query, customer.customer_id)
     mark = edge.tickets.session_mark(customer.session_id)
-    visit = _Visit(entrance, item, f"customer:{customer.customer_id}", mark)
-    return _show(request, view, visit)
+    visit = Visit(entrance, item, f"customer:{customer.customer_id}", mark)
+    return show_payment(request, view, visit)
 
 
 async def _by_link(request: web.Request, entrance: Entrance, item: str) -> web.Response:
-    query = DocumentQuery(entrance.kind, item, by_id=entrance.by_id)
+    query = _query(entrance, item)
     view = await request.app[EDGE].deps.pay.view_for_link(query)
-    return _show(request, view, _Visit(entrance, item, "link", ""))
+    return show_payment(request, view, Visit(entrance, item, "link", ""))
+
+
+def _query(entrance: Entrance, item: str) -> DocumentQuery:
+    return DocumentQuery(entrance.kind or DocumentKind.INVOICE, item, by_id=entrance.by_id)
 
 
 def _limit_views(request: web.Request, entrance: Entrance) -> None:
@@ -106,7 +113,8 @@ def _limit_views(request: web.Request, entrance: Entrance) -> None:
         raise PageError(TOO_MANY)
 
 
-def _show(request: web.Request, view: PaymentView, visit: _Visit) -> web.Response:
+def show_payment(request: web.Request, view: PaymentView, visit: Visit) -> web.Response:
+    """Shows the payment form, or why there is nothing to pay here (now)."""
     if view.standing is not Standing.PAYABLE:
         return _show_standing(request, view, visit.entrance)
     if view.payable is None or view.amount is None or view.terms is None:
@@ -124,7 +132,7 @@ class _Price:
 
 
 def _show_form(
-    request: web.Request, view: PaymentView, price: _Price, visit: _Visit
+    request: web.Request, view: PaymentView, price: _Price, visit: Visit
 ) -> web.Response:
     edge = request.app[EDGE]
     language = _language(request, view, visit.entrance)
@@ -142,19 +150,37 @@ def _show_form(
     )
     context = {
         "company": company,
-        "document": document_name(price.payable.kind, price.payable.document_number, language),
+        "document": payable_name(price.payable, language),
+        "parts": [_part(part, language) for part in price.payable.parts],
+        "amount_label": language.say(_AMOUNT_LABELS[price.payable.kind]),
         "amount": language.money(price.amount),
         "due_on": language.date(view.due_on) if view.due_on else "",
         "money": price.amount,
         "publishable_key": price.terms.publishable_key,
         "is_test": not price.terms.account.livemode,
         "ticket": edge.tickets.write(ticket, Purpose.PAY, edge.deps.clock.now()),
+        "stripe_types": " ".join(kind.stripe_type for kind in price.terms.payment_kinds),
+        "takes_days": any(kind.is_bank for kind in price.terms.payment_kinds),
+        "offers_to_save": price.terms.offers_to_save and visit.entrance.route is Route.PORTAL,
         "stripe_js_url": edge.site.stripe_js_url,
         "email": view.company.email if view.company else "",
         "phone": view.company.phone if view.company else "",
         "page_url": page_path(edge.site, visit.entrance.name, visit.item),
     }
     return render(request, "pay.html", language, context)
+
+
+_AMOUNT_LABELS = {
+    PayableKind.INVOICE: later("Amount due"),
+    PayableKind.PROFORMA: later("Amount due"),
+    PayableKind.SEVERAL: later("Together"),
+    PayableKind.TOP_UP: later("Amount"),
+}
+
+
+def _part(part: Payable, language: Language) -> dict[str, str]:
+    amount = language.money(part.set_amount) if part.set_amount else ""
+    return {"name": payable_name(part, language), "amount": amount}
 
 
 def _show_standing(request: web.Request, view: PaymentView, entrance: Entrance) -> web.Response:
@@ -166,7 +192,7 @@ def _show_standing(request: web.Request, view: PaymentView, entrance: Entrance) 
     if view.standing is Standing.NOT_CHARGEABLE:
         sentences.append(contact_of(view.company, language))
     if view.payable is not None:
-        named = document_name(view.payable.kind, view.payable.document_number, language)
+        named = payable_name(view.payable, language)
         sentences.insert(0, named)
     notice = Notice(
         icon=words.icon,
@@ -184,7 +210,8 @@ def _links(
     if view.standing is Standing.NOT_ALLOWED:
         text = language.say(later("Sign in"))
         return (Link(text, f"{edge.site.portal_url}login/", leaves_frame=True),)
-    return (portal_link(edge.site, language, PayableKind(entrance.kind.value)),)
+    kind = PayableKind(entrance.kind.value) if entrance.kind else PayableKind.INVOICE
+    return (portal_link(edge.site, language, kind),)
 
 
 def _language(request: web.Request, view: PaymentView, entrance: Entrance) -> Language:

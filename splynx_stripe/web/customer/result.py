@@ -15,7 +15,7 @@ from splynx_stripe.web.customer.links import page_path, portal_link, result_stat
 from splynx_stripe.web.customer.wording import (
     UNKNOWN_STATE,
     contact_of,
-    document_name,
+    payable_name,
     reason_of,
     wording_for_result,
 )
@@ -108,6 +108,6 @@ def _notice(
 
 def _what(ticket: Ticket, view: PaymentView | None, language: Language) -> str:
     """Names the document and the amount."""
-    named = document_name(ticket.payable.kind, ticket.payable.document_number, language)
+    named = payable_name(ticket.payable, language)
     amount = view.amount if view and view.amount else ticket.amount
     return f"{named} · {language.money(amount)}"

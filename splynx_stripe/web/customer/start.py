@@ -32,6 +32,7 @@ class _Order(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     ticket: str
+    save: bool = False
 
 
 async def start_payment(request: web.Request) -> web.Response:
@@ -39,11 +40,18 @@ async def start_payment(request: web.Request) -> web.Response:
     edge = request.app[EDGE]
     if is_foreign(request, edge.site):
         raise PageError(NOT_YOURS)
-    ticket = admit(request, (await _order(request)).ticket, Purpose.PAY)
+    order = await _order(request)
+    ticket = admit(request, order.ticket, Purpose.PAY)
     await _must_be_logged_in(request, ticket)
     if edge.starts.wait_s(f"{ticket.actor}/{ticket.payable.key}"):
         raise PageError(TOO_MANY)
-    start = await edge.deps.pay.start(ticket.payable, ticket.route, ticket.actor)
+    start = await edge.deps.pay.start(
+        ticket.payable,
+        ticket.route,
+        ticket.actor,
+        # Only a customer who is logged in can consent to future charges.
+        saves_method=order.save and ticket.route is Route.PORTAL,
+    )
     language = edge.languages.best([ticket.language])
     result = edge.tickets.write(ticket, Purpose.RESULT, edge.deps.clock.now())
     body = _answer(start, ticket, language) | {"result_url": result_path(edge.site, result)}

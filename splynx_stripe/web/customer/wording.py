@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from splynx_stripe.domain.payable import PayableKind
-from splynx_stripe.domain.splynx import Company, DocumentKind
+from splynx_stripe.domain.payable import Payable, PayableKind
+from splynx_stripe.domain.splynx import Company
 from splynx_stripe.domain.stripe import PaymentFailure
 from splynx_stripe.flows.pay import Standing
 from splynx_stripe.web.i18n import Language, later
@@ -129,7 +129,10 @@ _WORDING = {
 }
 
 _REASONS = {
-    "insufficient_funds": later("There is not enough money on the card. Please try another card."),
+    "insufficient_funds": later("There was not enough money. Please try another card or account."),
+    "account_closed": later("The bank account is closed. Please pay in another way."),
+    "no_account": later("The bank account was not found. Please check it, or pay in another way."),
+    "debit_not_authorized": later("The bank did not allow the debit. Please pay in another way."),
     "expired_card": later("The card has expired. Please try another card."),
     "incorrect_cvc": later("The security code (CVC) is not right. Please check it and try again."),
     "invalid_cvc": later("The security code (CVC) is not right. Please check it and try again."),
@@ -163,11 +166,25 @@ def reason_of(failure: PaymentFailure, language: Language) -> str:
     return language.say(text)
 
 
-def document_name(kind: DocumentKind | PayableKind, number: str, language: Language) -> str:
-    """Names a document as its customer knows it."""
-    if kind.value == DocumentKind.INVOICE.value:
-        return language.say(later("Invoice %(number)s"), number=number)
-    return language.say(later("Proforma invoice %(number)s"), number=number)
+def payable_name(payable: Payable, language: Language) -> str:
+    """Names what is paid as its customer knows it."""
+    match payable.kind:
+        case PayableKind.TOP_UP:
+            return language.say(later("Top-up"))
+        case PayableKind.SEVERAL:
+            how_many = str(len(payable.parts))
+            return language.say(later("%(count)s documents"), count=how_many)
+        case PayableKind.INVOICE:
+            return language.say(later("Invoice %(number)s"), number=payable.document_number)
+        case PayableKind.PROFORMA:
+            return language.say(
+                later("Proforma invoice %(number)s"), number=payable.document_number
+            )
+
+
+def standing_name(standing: Standing, language: Language) -> str:
+    """Says in two or three words how a debt stands."""
+    return language.say(_WORDING[standing].title)
 
 
 def contact_of(company: Company | None, language: Language) -> str:

@@ -21,6 +21,7 @@
   let isFormReady = false;
   let stripe;
   let elements;
+  const save = document.getElementById("save");
 
   // Focus moves to the sentence, unless Stripe has put it into the field that is wrong.
   function say(message, { isAboutField = false } = {}) {
@@ -83,8 +84,14 @@
       currency: texts.currency,
       locale: texts.locale,
       appearance: appearance(),
-      [types]: ["card"],
+      [types]: texts.types.split(" "),
     });
+    if (save) {
+      save.addEventListener("change", () => {
+        // null is how Stripe.js takes the wish back.
+        elements.update({ setupFutureUsage: save.checked ? "off_session" : null });
+      });
+    }
     const element = elements.create("payment", { layout: "tabs" });
     element.on("ready", formIsReady);
     element.on("loaderror", giveUpLoading);
@@ -114,7 +121,7 @@
       const response = await fetch(texts.startUrl, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ ticket: texts.ticket }),
+        body: JSON.stringify({ ticket: texts.ticket, save: Boolean(save && save.checked) }),
         signal: controller.signal,
       });
       return await response.json();

@@ -96,6 +96,7 @@ def _create_collections() -> None:
         CheckConstraint("version >= 0", name="ck_collections_version"),
         CheckConstraint("payable_key <> '' AND kind <> ''", name="ck_collections_payable"),
     )
+    _index("ix_collections_customer", "collections", ["splynx_customer_id", "id"])
     _index("ix_collections_whole", "collections", ["whole_id", "part"], where="whole_id <> ''")
     _index("ix_collections_open", "collections", ["opened_at"], where="state = 'open'")
     _index("ix_collections_payable", "collections", ["payable_key", "opened_at"])

@@ -1,0 +1,199 @@
+"""Bank debits: days in which the money is on its way, and what is shown and refused meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from splynx_stripe.domain.attempt import AttemptState
+from splynx_stripe.domain.collection import CollectionState
+from splynx_stripe.domain.payment_kind import PaymentKind
+from splynx_stripe.flows.pay import Standing
+from tests.integration.flow_house import FlowHouse, open_house
+from tests.integration.flow_town import EMPTY_BANK, GOOD_BANK, HOUR, MINUTE, Town, open_town
+
+CARD, ACH = PaymentKind.CARD, PaymentKind.ACH
+INVOICE_PATH = "/api/2.0/admin/finance/invoices/1042"
+
+
+@pytest.fixture
+async def town() -> AsyncIterator[Town]:
+    async with open_town() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def house(town: Town, sqlite_url: str) -> AsyncIterator[FlowHouse]:
+    async with open_house(town, sqlite_url) as opened:
+        offer(opened, CARD, ACH)
+        yield opened
+
+
+def offer(house: FlowHouse, *kinds: PaymentKind) -> None:
+    terms = house.terms.by_partner[1]
+    house.terms.by_partner[1] = replace(terms, currency="USD", country="US", payment_kinds=kinds)
+
+
+async def begin(town: Town, house: FlowHouse, number: str = GOOD_BANK) -> None:
+    start = await house.press_pay()
+    assert await town.enter_bank(start.client_secret, number) == "processing"
+    await house.deliver_webhooks()
+
+
+async def test_an_invoice_is_pending_while_the_debit_is_on_its_way(
+    town: Town, house: FlowHouse
+) -> None:
+    await begin(town, house)
+
+    assert town.invoice_status(1042) == "pending"
+    assert (await house.view()).standing is Standing.PROCESSING
+    assert town.bookings() == []
+    assert await house.case_kinds() == []
+
+
+async def test_a_second_payment_is_refused_while_the_debit_is_on_its_way(
+    town: Town, house: FlowHouse
+) -> None:
+    """I1: neither by another route nor by another kind of payment."""
+    await begin(town, house)
+
+    again = await house.press_pay()
+
+    assert (again.standing, again.client_secret) == (Standing.PROCESSING, "")
+    assert town.statuses() == ["processing"]
+    assert await house.collection_states() == [CollectionState.OPEN]
+
+
+async def test_success_after_days_books_once_with_the_payment_method_of_bank_accounts(
+    town: Town, house: FlowHouse
+) -> None:
+    await begin(town, house)
+    await town.until_settled()
+
+    await house.deliver_webhooks()
+
+    [booking] = town.bookings()
+    assert town.invoice_status(1042) == "paid"
+    assert booking.payment_type == await house.rooms.splynx.payment_method_id("Bank transfer")
+    [attempt] = await house.attempts()
+    assert (attempt.state, attempt.chosen_kind) == (AttemptState.SUCCEEDED, ACH)
+    assert [statement.title for statement in town.splynx.state.statements] == [
+        "Stripe Bank 11/2026"
+    ]
+    assert await house.case_kinds() == []
+
+
+async def test_a_card_is_booked_with_the_payment_method_of_cards_where_both_are_offered(
+    town: Town, house: FlowHouse
+) -> None:
+    start = await house.press_pay()
+    await town.enter_card(start.client_secret)
+
+    await house.deliver_webhooks()
+
+    [booking] = town.bookings()
+    assert booking.payment_type == await house.rooms.splynx.payment_method_id("Credit card")
+
+
+async def test_a_debit_that_fails_after_days_reopens_the_invoice(
+    town: Town, house: FlowHouse
+) -> None:
+    await begin(town, house, EMPTY_BANK)
+    await town.until_settled()
+
+    await house.deliver_webhooks()
+
+    assert town.invoice_status(1042) == "not_paid"
+    assert town.bookings() == []
+    [attempt] = await house.attempts()
+    assert attempt.failure is not None
+    assert "insufficient_funds" in {attempt.failure.code, attempt.failure.decline_code}
+    assert (await house.view()).standing is Standing.PAYABLE
+
+
+async def test_after_a_failure_the_same_payment_goes_on_even_before_splynx_shows_it_as_open(
+    town: Town, house: FlowHouse
+) -> None:
+    town.bank_delay = 20 * MINUTE
+    await begin(town, house, EMPTY_BANK)
+    await town.until_settled()
+    town.spoil_splynx(INVOICE_PATH, "PUT", times=1)
+    await house.deliver_webhooks()
+    assert town.invoice_status(1042) == "pending"
+
+    view = await house.view()
+    again = await house.press_pay()
+    status = await town.enter_card(again.client_secret)
+    await house.deliver_webhooks()
+    await house.pass_time(HOUR, step=MINUTE)
+
+    assert (view.standing, again.standing, status) == (
+        Standing.PAYABLE,
+        Standing.PAYABLE,
+        "succeeded",
+    )
+    assert len(town.intents()) == 1
+    assert town.invoice_status(1042) == "paid"
+    assert len(town.bookings()) == 1
+
+
+async def test_a_failure_after_days_begins_anew_once_splynx_shows_the_invoice_as_open(
+    town: Town, house: FlowHouse
+) -> None:
+    await begin(town, house, EMPTY_BANK)
+    await town.until_settled()
+    await house.deliver_webhooks()
+
+    again = await house.press_pay()
+
+    assert again.standing is Standing.PAYABLE
+    assert town.statuses() == ["canceled", "requires_payment_method"]
+
+
+async def test_an_invoice_that_somebody_paid_meanwhile_is_not_touched(
+    town: Town, house: FlowHouse
+) -> None:
+    await begin(town, house, EMPTY_BANK)
+    town.pay_by_cash(1042)
+    await town.until_settled()
+
+    await house.deliver_webhooks()
+
+    assert town.invoice_status(1042) == "paid"
+
+
+async def test_a_splynx_that_ignores_the_change_becomes_a_case_and_the_debit_goes_on(
+    town: Town, house: FlowHouse
+) -> None:
+    """I10: nobody waits for ever, and the money is not touched by it."""
+    town.spoil_splynx(INVOICE_PATH, "PUT", status=202, body="", times=10_000)
+    await begin(town, house)
+
+    await house.pass_time(26 * HOUR, step=HOUR)
+
+    assert "effect_overdue" in await house.case_kinds()
+    assert town.statuses() == ["processing"]
+
+
+@pytest.mark.parametrize("kinds", [(CARD,), (ACH,), (ACH, CARD)])
+async def test_the_offered_kinds_reach_stripe_and_a_change_of_them_begins_anew(
+    town: Town, house: FlowHouse, kinds: tuple[PaymentKind, ...]
+) -> None:
+    await house.press_pay()
+    offer(house, *kinds)
+
+    await house.press_pay()
+    await house.pump.drain()
+
+    last = town.intents()[-1]
+    assert last["payment_method_types"] == [kind.stripe_type for kind in kinds]
+    assert town.statuses() == ["canceled", "requires_payment_method"]
+
+
+async def test_nothing_can_be_paid_where_no_kind_exists(town: Town, house: FlowHouse) -> None:
+    offer(house)
+
+    assert (await house.press_pay()).standing is Standing.NOT_CHARGEABLE
+    assert town.intents() == []
