@@ -21,6 +21,8 @@ class CaseKind(StrEnum):
     BOOKING_DIFFERS = "booking_differs"
     EFFECT_REFUSED = "effect_refused"
     REQUEST_CONFLICT = "request_conflict"
+    LATE_RETURN = "late_return"
+    DISPUTED = "disputed"
     EVENT_NOT_UNDERSTOOD = "event_not_understood"
     PAYMENT_ACCOUNT_DIFFERS = "payment_account_differs"
     ACCOUNT_DISCONNECTED = "account_disconnected"

@@ -4,6 +4,8 @@ Theory. OPEN and SETTLED are *live*: at most one live collection exists per paya
 lease (I1), repeated in the database as a partial unique index. The lease outlasts the success of
 the charge until the money is booked, because until then Splynx still shows the debt as open.
 
+RETURNED is a collection whose money the bank took back after it was booked; the debt is open again.
+
 LATE is a collection that was closed, its attempt proven dead, and then money moved all the same.
 It cannot hold the lease again, since another collection may be live; its money is booked like any
 other, after a look at the document, and goes to the balance with a case where the debt is paid.
@@ -28,6 +30,7 @@ class CollectionState(StrEnum):
     BOOKED = "booked"
     CLOSED = "closed"
     LATE = "late"
+    RETURNED = "returned"
 
 
 class CollectionNews(StrEnum):
@@ -37,6 +40,7 @@ class CollectionNews(StrEnum):
     ATTEMPT_ENDED = "attempt_ended"
     PAYMENT_BOOKED = "payment_booked"
     ABANDONED = "abandoned"
+    PAYMENT_REVERSED = "payment_reversed"
 
 
 LIVE_COLLECTION_STATES = frozenset({CollectionState.OPEN, CollectionState.SETTLED})
@@ -56,6 +60,7 @@ COLLECTION_TRANSITIONS: Mapping[tuple[CollectionState, CollectionNews], Collecti
             (_S.CLOSED, _N.ATTEMPT_SUCCEEDED): _S.LATE,
             (_S.CLOSED, _N.PAYMENT_BOOKED): _S.BOOKED,
             (_S.LATE, _N.PAYMENT_BOOKED): _S.BOOKED,
+            (_S.BOOKED, _N.PAYMENT_REVERSED): _S.RETURNED,
         }
     )
 )

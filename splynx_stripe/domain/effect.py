@@ -16,10 +16,16 @@ class EffectKind(StrEnum):
     MARK_PENDING = "mark_pending"
     MARK_UNPAID = "mark_unpaid"
     SAVE_CREDENTIAL = "save_credential"
+    REVERSE_BOOKING = "reverse_booking"
 
 
 OF_EACH_DOCUMENT = frozenset(
-    {EffectKind.BOOK_PAYMENT, EffectKind.MARK_PENDING, EffectKind.MARK_UNPAID}
+    {
+        EffectKind.BOOK_PAYMENT,
+        EffectKind.MARK_PENDING,
+        EffectKind.MARK_UNPAID,
+        EffectKind.REVERSE_BOOKING,
+    }
 )
 """The effects that happen once for each document where several are paid at once."""
 

@@ -30,6 +30,10 @@ _SENTENCES: Mapping[str, str] = {
     "payment.booked": "Splynx payment {splynx_payment} of {amount} was booked.",
     "document.pending": "Splynx shows the document as pending while the bank works on the debit.",
     "document.not_paid": "The debit failed: Splynx shows the document as unpaid again.",
+    "payment.returned": "The bank took {amount} back after days ({dispute}, {reason}).",
+    "payment.disputed": "A dispute was opened for {amount} ({dispute}, {reason}); a person has to answer it.",
+    "payment.reversed": "Splynx payment {splynx_payment} takes {amount} off again.",
+    "collection.returned": "The money came back to the customer; the debt is open again.",
     "statement.recorded": 'It was entered into the payment statement "{statement}".',
     "link.made": "A payment link was made ({link}), good until {expires}.",
     "link.revoked": "The payment link {link} was revoked; it opens nothing any more.",
@@ -43,6 +47,7 @@ _NOW: Mapping[CollectionState, str] = {
     CollectionState.SETTLED: "the money has arrived at Stripe and is being booked in Splynx",
     CollectionState.BOOKED: "paid and booked",
     CollectionState.CLOSED: "ended without money",
+    CollectionState.RETURNED: "returned by the bank; the debt is open again",
     CollectionState.LATE: "the money arrived late and is being booked in Splynx",
 }
 
