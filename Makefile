@@ -41,6 +41,10 @@ smoke: $(READY) ## The demo without a person: pays four ways over HTTP, checks S
 test: check ## All tests on both databases, browser tests included, after the gates.
 	@$(BIN)/python tools/run_tests.py
 
+.PHONY: test-browser
+test-browser: $(READY) ## The pages in Chromium, phone and desktop; screenshots in artefacts/screenshots.
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/browser
+
 .PHONY: check
 check: lint types imports tidy ## The gates: ruff, mypy, import-linter, the tidy test.
 
@@ -79,20 +83,32 @@ bench-peers: $(READY) ## The same against dj-stripe and stripe-sync-engine, in e
 	@$(BIN)/python -m bench.peers
 
 .PHONY: deb
-deb: ## Builds the Debian packages into dist/.
+deb: ## Builds the Debian packages into dist/ (a minute; two the first time).
 	@packaging/deb.sh
 
 .PHONY: repo
-repo: deb ## Makes a signed apt repository of them.
+repo: deb ## Makes a signed apt repository of them and says what users type.
 	@packaging/repo.sh
+
+.PHONY: lint-deb
+lint-deb: deb ## Lets lintian judge the packages; errors fail.
+	@packaging/lint.sh
+
+.PHONY: piuparts
+piuparts: deb ## Installs, removes and purges them in a bare Debian, looks for leftovers.
+	@packaging/piuparts.sh
 
 .PHONY: deb-twice
 deb-twice: ## Shows that two builds have the same checksum.
 	@packaging/reproducible.sh
 
 .PHONY: install-test
-install-test: $(READY) ## Installs the package in a booted Debian 12 container and uses it there.
+install-test: $(READY) ## Installs the package in a booted Debian 12 and uses it there (4 minutes, root).
 	@$(BIN)/python packaging/install-test/run.py
+
+.PHONY: autopkgtest
+autopkgtest: $(READY) ## Only the package's own tests (debian/tests), in such a container.
+	@$(BIN)/python packaging/install-test/run.py --steps install,autopkgtest
 
 .PHONY: fmt
 fmt: $(READY) ## Formats the code and mends what can be mended.

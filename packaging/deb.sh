@@ -32,5 +32,6 @@ if ! dpkg-buildpackage --build=binary --no-sign >"$build/build.log" 2>&1; then
   echo "The build failed; all of its output is in $build/build.log." >&2
   exit 1
 fi
+rm -f "$target"/splynx-stripe*.{deb,changes,buildinfo}
 cp "$build"/*.deb "$build"/*.changes "$build"/*.buildinfo "$target/"
 (cd "$build" && sha256sum ./*.deb)

@@ -25,6 +25,10 @@ Components: main
 Description: splynx-stripe for Debian 12
 SignWith: $key
 END
+# The same version, built anew, is another file: it takes the place of the one before.
+if [ -e "$target/db" ]; then
+  reprepro --silent --basedir "$target" remove bookworm splynx-stripe splynx-stripe-sandbox
+fi
 reprepro --silent --basedir "$target" includedeb bookworm "$debs"/splynx-stripe*.deb
 gpg --batch --export "$key" >"$target/splynx-stripe.gpg"
 echo "The repository is in $target. Serve that folder over https; users then type:"

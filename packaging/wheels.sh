@@ -10,7 +10,8 @@ echo "Fetching the locked libraries into $folder …"
 rm -rf "$folder"
 mkdir -p "$folder"
 # systemd-python exists as source only, and needs a build against this Debian's libsystemd anyway.
-/usr/bin/python3.11 -m pip --isolated --disable-pip-version-check download --quiet \
+# From the index that pip is configured for here; the hashes make it indifferent which one that is.
+/usr/bin/python3.11 -m pip --disable-pip-version-check download --quiet \
   --no-deps --require-hashes --only-binary :all: --no-binary systemd-python --no-build-isolation \
   --dest "$folder" --requirement requirements.lock
 echo "$lock" >"$folder/.lock"

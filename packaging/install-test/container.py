@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import signal
@@ -11,24 +10,12 @@ import subprocess
 import time
 from pathlib import Path
 
-PACKAGES = (
-    "systemd,systemd-sysv,dbus,ca-certificates,python3,libpam-systemd,iproute2,procps,curl,nginx-light,"
-    "openssl,sqlite3,autopkgtest,dpkg-dev"
-)
-APT_OPTIONS = (
-    'Acquire::Check-Valid-Until "false"',
-    'Acquire::Check-Date "false"',
-    'APT::Install-Recommends "false"',
-    'Acquire::Languages "none"',
-)
+from debian_root import NoContainerError, last_line, unpacked
+
 _BOOT_S = 60
-_ROOT_S = 900
 _PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 _POWER_OFF = signal.SIGRTMIN + 4
-
-
-class NoContainerError(Exception):
-    """This machine cannot run containers; the text is the reason, and the test is skipped."""
+_WAY_OUT = "run it on a machine or virtual machine of its own, or in a privileged container"
 
 
 class Container:
@@ -56,8 +43,8 @@ class Container:
             NoContainerError: containers do not work here.
         """
         if os.geteuid() != 0:
-            raise NoContainerError("it needs root")
-        lower = self._base_root()
+            raise NoContainerError("it needs root; run it as root")
+        lower = unpacked(self._cache)
         for name in ("up", "work", "merged"):
             (self._place / name).mkdir(parents=True, exist_ok=True)
         self._mount(lower)
@@ -113,57 +100,6 @@ class Container:
         _remove_cgroups(self.name)
         shutil.rmtree(self._place, ignore_errors=True)
 
-    def _base_root(self) -> Path:
-        """Unpacks a Debian 12, fetched once."""
-        key = hashlib.sha256(f"{PACKAGES}{APT_OPTIONS}".encode()).hexdigest()[:12]
-        root, archive = self._cache / f"root-{key}", self._cache / f"root-{key}.tar"
-        if not archive.exists():
-            print("Fetching a Debian 12 (about a minute, 260 MB) …", flush=True)
-            self._fetch(archive)
-        if not root.exists():
-            unpacked = root.with_suffix(".unfinished")
-            shutil.rmtree(unpacked, ignore_errors=True)
-            unpacked.mkdir(parents=True)
-            flags = ["--xattrs", "--xattrs-include=*", "--numeric-owner"]
-            subprocess.run(["tar", "-C", str(unpacked), *flags, "-xpf", str(archive)], check=True)
-            unpacked.rename(root)
-        return root
-
-    def _fetch(self, archive: Path) -> None:
-        unfinished = archive.with_suffix(".unfinished.tar")
-        source = next(
-            (
-                p
-                for p in (
-                    Path("/etc/apt/sources.list.d/debian.sources"),
-                    Path("/etc/apt/sources.list"),
-                )
-                if p.exists()
-            ),
-            None,
-        )
-        if source is None:
-            raise NoContainerError("this machine has no Debian sources to make a root from")
-        options = [f"--aptopt={each}" for each in APT_OPTIONS]
-        command = [
-            "mmdebstrap",
-            "--variant=minbase",
-            "--mode=root",
-            f"--include={PACKAGES}",
-            *options,
-        ]
-        command += ["--skip=check/signed-by", "bookworm", str(unfinished), str(source)]
-        self._cache.mkdir(parents=True, exist_ok=True)
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=_ROOT_S, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise NoContainerError(f"a Debian root cannot be made: {error}") from error
-        if done.returncode != 0:
-            raise NoContainerError(f"a Debian root cannot be made: {_last_line(done.stderr)}")
-        unfinished.rename(archive)
-
     def _mount(self, lower: Path) -> None:
         layers = f"lowerdir={lower},upperdir={self._place}/up,workdir={self._place}/work"
         done = subprocess.run(
@@ -174,7 +110,7 @@ class Container:
         )
         if done.returncode != 0:
             raise NoContainerError(
-                f"overlay file systems cannot be mounted: {_last_line(done.stderr)}"
+                f"overlay file systems cannot be mounted ({last_line(done.stderr)}); {_WAY_OUT}"
             )
 
     def _start(self) -> None:
@@ -192,7 +128,9 @@ class Container:
         try:
             group.mkdir(exist_ok=True)
         except OSError as error:
-            raise NoContainerError(f"no control group can be made: {error.strerror}") from error
+            raise NoContainerError(
+                f"no control group can be made ({error.strerror}); {_WAY_OUT}"
+            ) from error
         joined = f'echo $$ > "{group}/cgroup.procs" && exec "$@"'
         with self._console.open("wb") as console:
             self._nspawn = subprocess.Popen(
@@ -216,8 +154,10 @@ class Container:
                 if state in {"running", "degraded"}:
                     return
             time.sleep(0.2)
-        said = _last_line(self._console.read_text(errors="replace"))
-        raise NoContainerError(f"systemd-nspawn does not boot here ({state or 'no init'}): {said}")
+        said = last_line(self._console.read_text(errors="replace"))
+        raise NoContainerError(
+            f"systemd-nspawn does not boot here ({state or 'no init'}: {said}); {_WAY_OUT}"
+        )
 
     def _find_init(self) -> int:
         """Finds the container's process 1: the child of nspawn."""
@@ -248,8 +188,3 @@ def _remove_cgroups(name: str) -> None:
         for folder in [*folders, group]:
             with contextlib.suppress(OSError):
                 folder.rmdir()
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no reason was given"

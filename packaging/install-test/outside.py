@@ -30,3 +30,9 @@ async def ledger(base: str) -> dict[str, Any]:
 async def status(url: str) -> int:
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         return answer.status
+
+
+async def succeeded() -> set[str]:
+    """Gives the PaymentIntents for which Stripe took money."""
+    intents = (await ledger(STRIPE))["payment_intents"]
+    return {str(row["id"]) for row in intents if row["status"] == "succeeded"}

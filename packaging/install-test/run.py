@@ -18,7 +18,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from container import Container, NoContainerError
+from container import Container
+from debian_root import NoContainerError
 
 TOP = Path(__file__).resolve().parents[2]
 CACHE = TOP / ".cache" / "install-test"
@@ -32,8 +33,10 @@ def main() -> int:
     sys.path.insert(0, str(TOP))
     started = time.monotonic()
     try:
+        if os.geteuid() != 0:
+            raise NoContainerError("it needs root; run it as root")  # noqa: TRY301 - before anything is installed
         _script("packaging/needs.sh", "test")
-        version = _prepare(options.debs)
+        version = _prepare(options.debs or _built())
         passed = _in_a_container(version, frozenset(options.steps.split(",")) - {""})
     except NoContainerError as error:
         print(f"install-test: skipped: {error}")
@@ -55,13 +58,36 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _prepare(debs: Path | None) -> str:
-    """Makes packages, their next version, both repositories and a certificate; gives the version."""
-    if debs is None:
-        debs = CACHE / "debs"
-        shutil.rmtree(debs, ignore_errors=True)
-        os.environ.setdefault("DEB_BUILD_OPTIONS", "fast")
-        _script("packaging/deb.sh", str(debs))
+def _built() -> Path:
+    """Gives the packages of `make deb`, or our own from before; builds them when the source is newer."""
+    for folder in (TOP / "dist", CACHE / "debs"):
+        built = [file.stat().st_mtime for file in folder.glob("splynx-stripe*.deb")]
+        if len(built) == len(("splynx-stripe", "splynx-stripe-sandbox")) and _source_age() < min(
+            built
+        ):
+            return folder
+    folder = CACHE / "debs"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.environ.setdefault("DEB_BUILD_OPTIONS", "fast")
+    print("Building the packages (about a minute) …", flush=True)
+    _script("packaging/deb.sh", str(folder))
+    return folder
+
+
+def _source_age() -> float:
+    """Gives the time of the last change of what goes into the packages."""
+    files = [TOP / name for name in ("requirements.lock", "README.md", "CHANGELOG.md")]
+    for name in ("splynx_stripe", "debian", "systemd", "etc", "packaging", "docs"):
+        files += (TOP / name).rglob("*")
+    return max(
+        file.stat().st_mtime
+        for file in files
+        if "__pycache__" not in file.parts and "install-test" not in file.parts and file.is_file()
+    )
+
+
+def _prepare(debs: Path) -> str:
+    """Makes the next version, both repositories and a certificate; gives the version."""
     for name in ("next-debs", "repo", "next", "tls", "source"):
         shutil.rmtree(CACHE / name, ignore_errors=True)
     _script("packaging/next-version.sh", str(debs), str(CACHE / "next-debs"))
@@ -115,12 +141,12 @@ def _in_a_container(version: str, only: frozenset[str]) -> int:
         _enter_network(box.init_pid)
         # Before aiohttp is imported: it makes its TLS context at once.
         os.environ["SSL_CERT_FILE"] = str(CACHE / "tls" / "cert.pem")
-        from scenario import Scenario  # noqa: PLC0415 - for the same reason
+        from scenario import play  # noqa: PLC0415 - for the same reason
+        from stage import Stage  # noqa: PLC0415
 
         with _sandbox():
-            scenario = Scenario(box, version, only)
             try:
-                return asyncio.run(scenario.run())
+                return asyncio.run(play(Stage(box, version), only))
             except AssertionError:
                 print(
                     box.try_run(
@@ -128,8 +154,6 @@ def _in_a_container(version: str, only: frozenset[str]) -> int:
                     ).stdout
                 )
                 raise
-            finally:
-                print("(" + ", ".join(scenario.took) + ")")
     finally:
         box.close()
 

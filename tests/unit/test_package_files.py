@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import yaml
+from click.shell_completion import ShellComplete
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
-from splynx_stripe.cli.main import COMMANDS
+from splynx_stripe import __version__
+from splynx_stripe.cli.main import main
 from splynx_stripe.web.metrics import WebMetrics
 
 ROOT = Path(__file__).parents[2]
@@ -55,10 +62,79 @@ def test_the_alerts_ask_only_for_metrics_that_exist_and_say_what_to_do() -> None
     )
 
 
-def test_the_manual_page_names_every_command() -> None:
-    manual = (ROOT / "packaging" / "man" / "splynx-stripe.1.scd").read_text()
+def filled(page: str) -> str:
+    """The page as the build fills it, without scdoc's escapes."""
+    done = subprocess.run(
+        [sys.executable, "packaging/manual.py", f"packaging/man/{page}"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.replace("\\", "")
 
-    assert [name for name in COMMANDS if f"*{name}" not in manual] == []
+
+def all_commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*words, name)
+        if isinstance(command, click.Group):
+            yield from all_commands(command, (*words, name))
+
+
+def command_of(words: tuple[str, ...]) -> click.Command:
+    found: click.Command = main
+    for word in words:
+        assert isinstance(found, click.Group)
+        inner = found.get_command(click.Context(found), word)
+        assert inner is not None
+        found = inner
+    return found
+
+
+def options_of(words: tuple[str, ...]) -> set[str]:
+    parameters = command_of(words).params
+    return {name for each in parameters if isinstance(each, click.Option) for name in each.opts}
+
+
+def test_the_manual_has_every_command_with_all_of_its_options() -> None:
+    manual = filled("splynx-stripe.1.scd")
+    sections = dict(
+        part.split("\n", 1)
+        for part in re.split(r"^## splynx-stripe ", manual, flags=re.MULTILINE)[1:]
+    )
+
+    for words in all_commands(main):
+        if isinstance(command_of(words), click.Group):
+            continue
+        name = " ".join(words)
+        [text] = [text for title, text in sections.items() if re.match(rf"{name}\b(?!-)", title)]
+        assert [each for each in options_of(words) if each not in text] == []
+
+
+def test_the_manual_of_the_sandbox_has_all_of_its_options() -> None:
+    manual = filled("splynx-stripe-sandbox.1.scd")
+
+    assert [each for each in options_of(("sandbox",)) if each not in manual] == []
+
+
+def test_the_shells_complete_every_command_and_option() -> None:
+    shell = ShellComplete(main, {}, "splynx-stripe", "_SPLYNX_STRIPE_COMPLETE")
+    for words in all_commands(main):
+        offered = {item.value for item in shell.get_completions(list(words[:-1]), "")}
+        assert words[-1] in offered
+
+        offered = {item.value for item in shell.get_completions(list(words), "--")}
+        wanted = {name for name in options_of(words) if name.startswith("--")}
+        assert wanted - offered == set()
+
+
+def test_the_package_has_the_version_of_the_program_above_the_closed_add_on() -> None:
+    first = (ROOT / "debian" / "changelog").read_text().splitlines()[0]
+
+    assert re.match(rf"splynx-stripe \(1:{re.escape(__version__)}(\+|~|\))", first)
 
 
 def test_the_service_never_gives_up_and_hands_over_secrets() -> None:
@@ -70,5 +146,6 @@ def test_the_service_never_gives_up_and_hands_over_secrets() -> None:
     assert service["Type"] == "notify"
     assert service["Restart"] == "always"
     assert service["LoadCredential"] == "credentials:/etc/splynx-stripe/credentials"
+    assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
     assert service["UnsetEnvironment"] == "STRIPE_LOG"
     assert unit["Unit"]["StartLimitIntervalSec"] == "0"
