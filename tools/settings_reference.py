@@ -34,8 +34,9 @@ without a value counts as not written. `splynx-stripe config check` names everyt
 at once, with file, line and what to do; `splynx-stripe config show` prints the values in force and
 where each comes from; `splynx-stripe config schema` prints a JSON Schema for editors.
 
-A partner's value is the first one found in its own section, `partners.default`, `settings`, and
-the default below.
+A partner's value is the first one found in its own section of the files, its own section of the
+settings page (`/stripe/admin/settings`), `partners.default`, `settings`, the settings page of the
+Default partner, and the default below; see [Settings on the page](../how-to/settings.md).
 """
 
 

@@ -21,13 +21,13 @@ def only_daemon(url: str) -> Iterator[bool]:
     The lock ends with the process, however it ends.
 
     Raises:
-        StoreUnavailableError: another daemon holds it.
+        StoreUnavailableError: another daemon holds it, or its directory cannot be written.
     """
     parsed = parse_url(url)
     if parsed.drivername != "sqlite":
         yield False
         return
-    descriptor = os.open(f"{parsed.database}.daemon-lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _open_lock(f"{parsed.database}.daemon-lock")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -40,3 +40,14 @@ def only_daemon(url: str) -> Iterator[bool]:
         yield True
     finally:
         os.close(descriptor)
+
+
+def _open_lock(file: str) -> int:
+    try:
+        return os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"The database cannot be used ({error.strerror}: {error.filename}). No money was touched."
+            " The daemon must be able to write that directory: check that it exists, whom it belongs"
+            " to, and that its disk is not read-only."
+        ) from error

@@ -12,6 +12,10 @@ class StoreUnavailableError(Exception):
     """
 
 
+class StoreDamagedError(StoreUnavailableError):
+    """The database file is broken. Only a person can help, with a backup; waiting does not."""
+
+
 class NewerSchemaError(Exception):
     """A newer version of this program has written the database; this one must not touch it."""
 

@@ -18,7 +18,8 @@ from sqlalchemy.exc import (
 )
 
 from splynx_stripe.domain.errors import BrokenInvariantError
-from splynx_stripe.store.errors import StoreUnavailableError
+from splynx_stripe.store.errors import StoreDamagedError, StoreUnavailableError
+from splynx_stripe.store.soundness import is_damage
 
 _CONTENTION = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL: serialization failure, deadlock, lock timeout. It has undone the transaction."""
@@ -57,6 +58,11 @@ def refused(error: DBAPIError) -> BrokenInvariantError:
 
 def unavailable(error: BaseException | None) -> StoreUnavailableError:
     """Words a failure of the database itself."""
+    if is_damage(error.orig if isinstance(error, DBAPIError) else error):
+        return StoreDamagedError(
+            f"The database file is damaged ({_reason(error)}). Nothing was acknowledged and nothing is"
+            " charged. Restart the daemon: it looks through the file and says what to do."
+        )
     return StoreUnavailableError(
         f"The database cannot be used now ({_reason(error)}). Nothing was acknowledged. Check that"
         " it runs and that its disk is neither full nor read-only; what waits is tried again."

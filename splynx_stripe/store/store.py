@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TypeVar
 
 from sqlalchemy import Engine
@@ -15,6 +16,7 @@ from splynx_stripe.kit.ids import IdSource
 from splynx_stripe.store.engine import READER_CONNECTIONS, parse_url, reader_engine, writer_engine
 from splynx_stripe.store.errors import StoreUnavailableError
 from splynx_stripe.store.failures import as_ours, unavailable
+from splynx_stripe.store.prepared import PreparedConnection
 from splynx_stripe.store.schema import require_current_schema
 from splynx_stripe.store.unit import SqlUnit
 from splynx_stripe.store.unit_of_work import GroupCommitter, Job
@@ -103,6 +105,14 @@ class SqlStore:
         """Shows that the writer lives and gets a transaction. Raises `StoreUnavailableError`."""
         await self.run(_nothing)
 
+    async def try_to_write(self) -> None:
+        """Shows that the disk still takes what is committed: a full one lets an empty unit pass.
+
+        Raises:
+            StoreUnavailableError: it does not. Its text says why, and what to do.
+        """
+        await self.run(_something)
+
     async def close(self) -> None:
         """Finishes what was submitted, then lets go of the database. Later calls are refused."""
         if self._closed:
@@ -119,8 +129,12 @@ class SqlStore:
 
     def _read(self, work: Callable[[SqlUnit], T]) -> T:
         try:
-            with self._reader.connect() as connection, connection.begin():
-                return work(SqlUnit(connection))
+            with (
+                self._reader.connect() as connection,
+                connection.begin(),
+                closing(PreparedConnection(connection)) as prepared,
+            ):
+                return work(SqlUnit(prepared))
         except StatementError as error:
             # The driver's error quotes values, so it does not travel along as the cause.
             raise as_ours(error) from None
@@ -128,6 +142,11 @@ class SqlStore:
 
 def _nothing(_unit: SqlUnit) -> None:
     """Is the unit of work that only needs a transaction."""
+
+
+def _something(unit: SqlUnit) -> None:
+    """Is a unit of work that changes a page and nothing that matters: a counter of its own."""
+    unit.reserve_nonces("try-to-write", floor=1, count=1)
 
 
 def _closed() -> StoreUnavailableError:

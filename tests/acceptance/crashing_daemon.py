@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 CRASH_AT, CRASH_RECORD = "CRASH_AT", "CRASH_RECORD"
 
-_NO_STEPS = ("commit:Leader.",)
+_NO_STEPS = ("commit:Leader.", "commit:AccountWatch.")
 _VARIABLE = re.compile(r"/(?:\d+|[a-z]+_[A-Za-z0-9]{8,}|[0-9a-f]{32,})(?=/|$)")
 
 
@@ -92,10 +92,10 @@ def install(points: CrashPoints) -> None:
         return answer
 
     async def watched_start(
-        self: PayFlow, payable: Payable, route: Route, actor: str
+        self: PayFlow, payable: Payable, route: Route, actor: str, **options: Any
     ) -> PaymentStart:
         points.armed = True
-        return await start(self, payable, route, actor)
+        return await start(self, payable, route, actor, **options)
 
     setattr(SqlStore, "run", watched_run)  # noqa: B010 - a method is replaced on purpose
     setattr(aiohttp.ClientSession, "_request", watched_request)  # noqa: B010 - the same

@@ -20,6 +20,12 @@ PROGRAM = ("-m", "splynx_stripe")
 """The program as it is installed."""
 
 _READY = re.compile(r"daemon\.ready .*listen=(\S+)")
+UNMEASURED = {"COVERAGE_PROCESS_START": ""}
+"""For daemons that only repeat what others run: counting lines costs time, at each start most of all."""
+
+_GOOD_ORDER_S = 3.0
+"""How long an end in good order may take; what a test left hanging is then cut off."""
+
 _numbers = count(1)
 
 
@@ -34,6 +40,7 @@ class DaemonProcess:
         self._outputs = outputs
         self._process: asyncio.subprocess.Process | None = None
         self._output = outputs / "not-started.txt"
+        self._is_measured = False
 
     @property
     def output(self) -> str:
@@ -76,6 +83,8 @@ class DaemonProcess:
     ) -> None:
         """Starts it and does not wait."""
         assert not self.runs, "it runs already"
+        whole = {**os.environ, "TZ": "UTC", **(environment or {})}
+        self._is_measured = bool(whole.get("COVERAGE_PROCESS_START"))
         self._output = self._outputs / f"daemon-{os.getpid()}-{next(_numbers)}.txt"
         with self._output.open("wb") as sink:
             self._process = await asyncio.create_subprocess_exec(
@@ -88,7 +97,7 @@ class DaemonProcess:
                 stdout=sink,
                 stderr=sink,
                 cwd=ROOT,
-                env={**os.environ, "TZ": "UTC", **(environment or {})},
+                env=whole,
                 pass_fds=pass_fds,
                 start_new_session=True,
             )
@@ -119,6 +128,19 @@ class DaemonProcess:
         if self.runs:
             self.signal(signal.SIGKILL)
         await self.ended()
+
+    async def end(self) -> None:
+        """Ends it at the end of a test: in good order where it has to report what it has run."""
+        if not self._is_measured:
+            await self.kill()
+            return
+        if self.runs:
+            self.signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(_GOOD_ORDER_S):
+                await self.ended()
+        except TimeoutError:
+            await self.kill()
 
     async def stop(self) -> int:
         """Ends it as systemd does, and gives its exit code."""

@@ -65,7 +65,7 @@ async def several(town: Town, outputs: Path, *, number: int) -> AsyncIterator[li
         yield front.daemons
     finally:
         for daemon in front.daemons:
-            await daemon.kill()
+            await daemon.end()
         server.close()
 
 

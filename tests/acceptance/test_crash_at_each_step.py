@@ -9,6 +9,7 @@ import pytest
 from tests.acceptance.conftest import Adjust
 from tests.acceptance.crash_points import INVOICE_POINTS, PROFORMA_POINTS
 from tests.acceptance.crashing_daemon import CRASH_AT, CRASH_RECORD
+from tests.acceptance.daemon_process import UNMEASURED
 from tests.acceptance.ledgers import INVOICE, PROFORMA, Debt
 from tests.acceptance.person import Person
 from tests.acceptance.town import Town
@@ -72,7 +73,7 @@ async def test_a_proforma_invoice_is_charged_and_booked_once_when_the_daemon_is_
 
 async def crash_and_go_on(town: Town, debt: Debt, point: str) -> None:
     """Dies at the point, comes back, and lets the person go on until the invoice is paid."""
-    await town.start(program=CRASHING_PROGRAM, environment={CRASH_AT: point})
+    await town.start(program=CRASHING_PROGRAM, environment={CRASH_AT: point, **UNMEASURED})
     async with town.visitor() as visitor:
         person = Person(town, visitor, debt)
         await person.log_in()
@@ -80,7 +81,7 @@ async def crash_and_go_on(town: Town, debt: Debt, point: str) -> None:
         died = await town.daemon.ended()
         assert died == -9, town.daemon.output
         await town.let_claims_expire()
-        await town.restart()
+        await town.restart(environment=UNMEASURED)
         await person.go_on()
         await person.go_on_until_paid()
         await town.assert_agree(debt)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from splynx_stripe.kit.clock import SystemClock
+from tests.acceptance.daemon_process import UNMEASURED
 from tests.acceptance.town import Town
 
 _FAR_TOO_MUCH_MB = 300
@@ -19,7 +20,7 @@ async def test_an_idle_daemon_is_small_and_quickly_ready(
 ) -> None:
     clock = SystemClock()
     begun = clock.monotonic()
-    await quiet_town.start()
+    await quiet_town.start(environment=UNMEASURED)
     ready_s = clock.monotonic() - begun
 
     resident_mb = _resident_mb(quiet_town.daemon.pid)

@@ -14,7 +14,7 @@ import pytest
 from splynx_stripe.kit.clock import SystemClock
 from splynx_stripe.sandbox.splynx.seed_data import add_invoice
 from tests.acceptance.conftest import remember_secrets
-from tests.acceptance.daemon_process import DaemonProcess
+from tests.acceptance.daemon_process import UNMEASURED, DaemonProcess
 from tests.acceptance.ledgers import INVOICE, Debt
 from tests.acceptance.pausing_daemon import PAUSE_AT
 from tests.acceptance.person import Person
@@ -85,7 +85,7 @@ async def test_nothing_is_lost_or_doubled_when_any_of_three_daemons_is_killed_un
     dice = random.Random(SEED)  # noqa: S311 - about the same moments at each run
     debts = issue_invoices(street, DEBTS)
     async with several(street, outputs, number=3) as daemons:
-        await asyncio.gather(*(daemon.start() for daemon in daemons))
+        await asyncio.gather(*(daemon.start(environment=UNMEASURED) for daemon in daemons))
         paying = asyncio.ensure_future(pay_all(street, debts))
         kills = await asyncio.gather(*(kill_while(paying, one, dice) for one in daemons))
         await paying
@@ -106,7 +106,7 @@ async def kill_while(
         await CLOCK.sleep(dice.uniform(0.3, 2.5))
         await victim.kill()
         killed += 1
-        await victim.start()
+        await victim.start(environment=UNMEASURED)
     return killed
 
 
@@ -121,7 +121,7 @@ async def test_when_the_leader_is_killed_another_one_polls_within_ten_seconds(
     street.write_settings()
     street.stripe.switches.webhooks_lost = True
     async with several(street, outputs, number=2) as daemons:
-        await asyncio.gather(*(daemon.start() for daemon in daemons))
+        await asyncio.gather(*(daemon.start(environment=UNMEASURED) for daemon in daemons))
         await until(lambda: any(map(leads, daemons)), lambda: printed(daemons))
         (leader,) = [one for one in daemons if leads(one)]
         (other,) = [one for one in daemons if not leads(one)]
@@ -159,7 +159,7 @@ async def test_a_daemon_that_sleeps_past_its_claims_and_wakes_neither_charges_no
     street.write_settings()
     async with several(street, outputs, number=2) as daemons, street.visitor() as visitor:
         sleeper, other = daemons
-        await sleeper.start(program=PAUSING_PROGRAM, environment={PAUSE_AT: point})
+        await sleeper.start(program=PAUSING_PROGRAM, environment={PAUSE_AT: point, **UNMEASURED})
         person = Person(street, visitor, INVOICE)
         await person.log_in()
         paying = asyncio.ensure_future(person.pay())
@@ -168,7 +168,7 @@ async def test_a_daemon_that_sleeps_past_its_claims_and_wakes_neither_charges_no
         try:
             if is_paid_before:
                 await paying
-            await other.start()
+            await other.start(environment=UNMEASURED)
             async with street.visitor() as same_person_again:
                 await pay_whatever_happens(Person(street, same_person_again, INVOICE))
             await street.assert_agree(INVOICE)
@@ -199,7 +199,7 @@ async def test_daemons_recover_by_themselves_when_postgresql_is_restarted(
     street: Town, outputs: Path, cluster: PostgresCluster
 ) -> None:
     async with several(street, outputs, number=2) as daemons, street.visitor() as visitor:
-        await asyncio.gather(*(daemon.start() for daemon in daemons))
+        await asyncio.gather(*(daemon.start(environment=UNMEASURED) for daemon in daemons))
         person = Person(street, visitor, INVOICE)
         await person.log_in()
         page = await person.open()

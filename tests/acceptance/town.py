@@ -22,8 +22,9 @@ from sqlalchemy import update
 from splynx_stripe.domain.installation import Installation
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.gateways.stripe import API_VERSION, HANDLED_EVENT_TYPES
-from splynx_stripe.kit.clock import SystemClock
+from splynx_stripe.kit.clock import Clock, SystemClock
 from splynx_stripe.kit.ids import RandomIds
+from splynx_stripe.kit.sealing import new_key_line
 from splynx_stripe.sandbox.splynx import SplynxSandbox
 from splynx_stripe.sandbox.stripe import StripeSandbox
 from splynx_stripe.sandbox.stripe.state import DEFAULT_KEYS, StripeSandboxOptions
@@ -44,7 +45,9 @@ from tests.acceptance.waiting import PATIENCE_S, until_so
 
 ACCOUNT = StripeAccount("default", livemode=False)
 KEYS = DEFAULT_KEYS[0]
+PLATFORM_KEYS = next(key for key in DEFAULT_KEYS if key.client_id)
 SPLYNX_SECRET = "sandbox-secret"
+_CLOCK = SystemClock()
 _RETRIES_S = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0)
 
 
@@ -162,12 +165,14 @@ async def running_town(
     outputs: Path,
     store: PreparedStore,
     adjust: Callable[[dict[str, Any]], None] | None = None,
+    *,
+    clock: Clock = _CLOCK,
 ) -> AsyncIterator[Town]:
     """Builds a town whose daemon is not started yet; at the end everything is stopped."""
     async with AsyncExitStack() as stack:
-        splynx = SplynxSandbox(clock=SystemClock())
+        splynx = SplynxSandbox(clock=clock)
         options = StripeSandboxOptions(webhook_retries_s=_RETRIES_S)
-        stripe = StripeSandbox(clock=SystemClock(), options=options)
+        stripe = StripeSandbox(clock=clock, options=options)
         splynx_url = await _served(stack, splynx.app())
         stripe_url = await _served(stack, stripe.app())
         town = Town(
@@ -184,7 +189,7 @@ async def running_town(
         if adjust is not None:
             adjust(town.settings)
         town.write_settings()
-        stack.push_async_callback(town.daemon.kill)
+        stack.push_async_callback(town.daemon.end)
         yield town
 
 
@@ -211,6 +216,8 @@ def _settings(splynx_url: str, stripe_url: str, database_url: str) -> dict[str, 
             "api_base": stripe_url,
             "connect_base": stripe_url,
             "js_url": f"{stripe_url}/v3/",
+            "connect_client_id": PLATFORM_KEYS.client_id,
+            "platform_secret_key_file": "platform.secret",
         },
         "settings": {"grant_access_to_unauthorized_customers": True},
         "partners": {
@@ -247,11 +254,13 @@ async def _connect(town: Town, installation: Installation) -> None:
     ):
         town.webhook_secret = (await answer.json())["secret"]
     for name, secret in (
-        ("splynx", SPLYNX_SECRET),
-        ("stripe", KEYS.secret_key),
-        ("webhook", town.webhook_secret),
+        ("splynx.secret", SPLYNX_SECRET),
+        ("stripe.secret", KEYS.secret_key),
+        ("platform.secret", PLATFORM_KEYS.secret_key),
+        ("webhook.secret", town.webhook_secret),
+        ("encryption.key", new_key_line("town")),
     ):
-        _write_privately(town.folder / f"{name}.secret", secret)
+        _write_privately(town.folder / name, secret)
 
 
 def _write_privately(file: Path, text: str) -> None:

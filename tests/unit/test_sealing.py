@@ -74,6 +74,7 @@ def test_a_value_whose_key_is_gone_says_which_key_is_missing() -> None:
         (f"{OLD}\n{OLD}", "repeats"),
         (f"{OLD}\nnonsense", "Line 2"),
     ],
+    ids=["empty", "comment", "short", "repeated", "nonsense"],
 )
 def test_a_key_file_that_is_none_is_refused_with_its_line(text: str, complaint: str) -> None:
     with pytest.raises(SealingKeyError, match=complaint):
