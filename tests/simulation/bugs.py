@@ -145,8 +145,8 @@ _SINGLE_COLLECTION = (
         "I1",
         (
             _PAY,
-            "        return None if attempt.amount == look.amount else Standing.TRY_AGAIN",
-            "        return None",
+            "    wanted = (look.amount, kinds, wish.saves_method)",
+            "    wanted = (attempt.amount, kinds, wish.saves_method)",
         ),
     ),
     _bug(
@@ -192,7 +192,7 @@ _BOOKS = (
         "I2",
         (
             _BOOK,
-            "        plan = plan_booking(payable, attempt.amount, document)",
+            "        plan = plan_booking(collection.payable, _amount(attempt, collection), document)",
             "        plan = BookingPlan(pairs_document=True, case=None, summary='')",
         ),
     ),
@@ -271,9 +271,10 @@ _EVENTS = (
         "I8",
         (
             _INBOX,
-            "if intent.metadata.get(INSTALLATION) != installation.id:",
-            "if not installation.id:",
+            "if intent is None or self.installation != installation_id:",
+            "if intent is None or not installation_id:",
         ),
+        (_INBOX, "if each.installation == installation.id:", "if installation.id:"),
         quick=True,
     ),
     _bug(
@@ -286,8 +287,8 @@ _EVENTS = (
         "I7",
         (
             "gateways/stripe/webhook.py",
-            "    if not _any_match(signed, signatures, usable):",
-            "    if not signed:",
+            "    secret = _matching(signed, signatures, usable)",
+            "    secret = _matching(signed, signatures, usable) or usable[0]",
         ),
     ),
     _bug(
@@ -304,7 +305,7 @@ _EVENTS = (
         "I6",
         (_ATTEMPT, "    | _row(_S.SUCCEEDED, {})", "    | _row(_S.SUCCEEDED, _SEEN)"),
         (_ATTEMPT, "    return (news.as_of, _PROGRESS[news.kind]) < known", "    return not known"),
-        (_INBOX, "        if attempt.state is AttemptState.SUCCEEDED:\n            return\n", ""),
+        (_INBOX, "    if attempt.state is AttemptState.SUCCEEDED:\n        return True\n", ""),
         (
             _ATTEMPT,
             "    if attempt.state is AttemptState.SUCCEEDED:\n        return attempt\n",
@@ -335,7 +336,7 @@ _EVENTS = (
         "only the first page of a list is read",
         "I2",
         (
-            "gateways/stripe/gateway.py",
+            "gateways/stripe/calls.py",
             "            if not after:\n                return\n",
             "            return\n",
         ),

@@ -23,13 +23,28 @@ START = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 class Stamp:
     """A thing that becomes true once and can be waited for."""
 
-    __slots__ = ("is_set",)
+    __slots__ = ("_waiting", "is_set")
 
     def __init__(self) -> None:
         self.is_set = False
+        self._waiting: list[tuple[Task, int]] = []
+
+    def set(self) -> None:
+        """Makes it true: whoever waits for it can go on."""
+        self.is_set = True
+        for task, wait in self._waiting:
+            task.end_wait(wait)
+        self._waiting.clear()
+
+    def awaited_by(self, task: Task) -> None:
+        """Lets a task wait; called by the scheduler."""
+        if self.is_set:
+            task.end_wait(task.waits)
+        else:
+            self._waiting.append((task, task.waits))
 
 
-Request = str | tuple[float, Stamp | None]
+Request = str | tuple[float, Stamp | None, str]
 """What a coroutine asks for: another turn at once (a label that says where it is), or a turn at a
 moment or when a stamp is set, whichever is first. Plain values, because there are millions."""
 
@@ -41,9 +56,11 @@ def turn(label: str) -> Generator[Request, None, None]:
 
 
 @types.coroutine
-def until(at_s: float, stamp: Stamp | None = None) -> Generator[Request, None, None]:
+def until(
+    at_s: float, stamp: Stamp | None = None, label: str = ""
+) -> Generator[Request, None, None]:
     """Waits for a moment or for a stamp."""
-    yield (at_s, stamp)
+    yield (at_s, stamp, label)
 
 
 class SimClock:
@@ -83,67 +100,106 @@ class SimLocks:
         try:
             yield
         finally:
-            self._held.pop(key).is_set = True
+            self._held.pop(key).set()
 
 
-@dataclass(slots=True, eq=False)
 class Task:
     """A coroutine with its name and the process that dies with it ("" = the world outside).
 
-    `waits` counts its waits: an alarm of an earlier wait is not for it any more.
+    `waits` counts its waits: an alarm or a stamp of an earlier wait is not for it any more.
     """
 
+    __slots__ = ("_ready", "coroutine", "name", "owner", "send", "waits")
+
+    def __init__(
+        self, name: str, coroutine: Coroutine[Any, Any, None], *, owner: str, ready: list[Task]
+    ) -> None:
+        self.name = name
+        self.coroutine = coroutine
+        self.owner = owner
+        self.send = coroutine.send
+        self.waits = 0
+        self._ready = ready
+
+    def end_wait(self, wait: int) -> None:
+        """Makes it ready, if it is still this wait that it is in."""
+        if wait == self.waits:
+            self.waits += 1
+            self._ready.append(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """Something of the world outside that happens at a moment and does not wait again."""
+
     name: str
-    coroutine: Coroutine[Any, Any, None]
-    owner: str
-    waits: int = 0
-    waits_for: Stamp | None = None
+    happen: Callable[[], None]
 
 
 class Scheduler:
-    """Runs the tasks in an order that the seed decides, and moves the clock when all wait."""
+    """Runs the tasks in an order that the seed decides, and moves the clock when all wait.
 
-    def __init__(self, rng: random.Random, clock: SimClock) -> None:
+    `trace` has (moment, who, where) of each turn. `plots` are what `on_turn` looks for: without any
+    it is not called. Set `is_marked` to have `on_mark` called before anybody's next turn.
+    """
+
+    def __init__(self, rng: random.Random, clock: SimClock, most_turns: int) -> None:
         self._rng = rng
         self._clock = clock
+        self._most_turns = most_turns
         self._ready: list[Task] = []
-        self._stamped: list[Task] = []
-        self._alarms: list[tuple[float, int, int, Task]] = []
+        self._alarms: list[tuple[float, int, int, Task | _Call]] = []
         self._alarm_number = 0
-        self.turns = 0
-        self.frozen: dict[str, float] = {}
-        self.on_turn: Callable[[Task, str], None] = lambda _task, _label: None
-        self.on_death: Callable[[Task, Exception], None] = lambda _task, _error: None
         self._dead: list[Task] = []
+        self.turns = 0
+        self.trace: list[tuple[float, str, str]] = []
+        self.plots: list[Any] = []
+        self.frozen: dict[str, float] = {}
+        self.is_marked = False
+        self.watch_at_s = _NEVER_S
+        self.on_turn: Callable[[str, str], None] = lambda _owner, _label: None
+        self.on_death: Callable[[str, Exception], None] = lambda _name, _error: None
+        self.on_mark: Callable[[], None] = lambda: None
+        self.on_watch: Callable[[], None] = lambda: None
 
     def spawn(self, name: str, coroutine: Coroutine[Any, Any, None], owner: str = "") -> None:
         """Starts a task; its first turn comes like any other."""
-        self._ready.append(Task(name, coroutine, owner))
+        self._ready.append(Task(name, coroutine, owner=owner, ready=self._ready))
+
+    def call_at(self, at_s: float, name: str, happen: Callable[[], None]) -> None:
+        """Lets something happen in the world outside, which no crash of ours can stop."""
+        self._set_alarm(at_s, 0, _Call(name, happen))
 
     def kill(self, owner: str) -> None:
         """Ends a process like `kill -9`: none of its tasks ever gets another turn."""
-        waiting = [task for _, _, waits, task in self._alarms if waits == task.waits]
-        for task in dict.fromkeys([*self._ready, *self._stamped, *waiting]):
+        for task in dict.fromkeys([*self._ready, *self._waiting()]):
             if task.owner == owner:
                 task.waits += 1
                 self._dead.append(task)
-        self._ready = [task for task in self._ready if task.owner != owner]
-        self._stamped = [task for task in self._stamped if task.owner != owner]
+        self._ready[:] = [task for task in self._ready if task.owner != owner]
 
-    def step(self, horizon_s: float) -> bool:
-        """Gives one turn to somebody. False when nobody can go on before `horizon_s`."""
-        self._wake()
-        if self.frozen:
-            return self._step_beside_frozen(horizon_s)
-        ready = self._ready
-        if not ready:
-            return self._move_on(horizon_s, _NEVER_S)
-        number = int(self._rng.random() * len(ready)) if len(ready) > 1 else 0
-        self._give_turn(ready.pop(number))
-        return True
+    def run(self, horizon_s: float) -> bool:
+        """Gives turns until nobody can go on before `horizon_s`; False: they go round in circles."""
+        ready, chance = self._ready, self._rng.random
+        while self.turns < self._most_turns:
+            if self.frozen:
+                if not self._step_beside_frozen(horizon_s):
+                    return True
+            elif ready:
+                count = len(ready)
+                self._give_turn(ready.pop(int(chance() * count)) if count > 1 else ready.pop())
+            elif not self._move_on(horizon_s, _NEVER_S):
+                return True
+            if self.is_marked:
+                self.is_marked = False
+                self.on_mark()
+        return False
 
     def _step_beside_frozen(self, horizon_s: float) -> bool:
         now = self._clock.elapsed_s
+        if max(self.frozen.values()) <= now:
+            self.frozen.clear()
+            return True
         ready = [task for task in self._ready if self.frozen.get(task.owner, 0.0) <= now]
         if not ready:
             thaws = [self.frozen[task.owner] for task in self._ready]
@@ -153,66 +209,76 @@ class Scheduler:
         self._give_turn(task)
         return True
 
-    def _wake(self) -> None:
-        """Finds who need not wait any longer."""
-        for task in self._stamped:
-            if task.waits_for is not None and task.waits_for.is_set:
-                self._end_stamped_waits()
-                break
-        alarms, now = self._alarms, self._clock.elapsed_s
-        while alarms and alarms[0][0] <= now:
-            _, _, waits, task = heapq.heappop(alarms)
-            if waits == task.waits:
-                if task.waits_for is not None:
-                    self._stamped.remove(task)
-                self._end_wait(task)
-
-    def _end_stamped_waits(self) -> None:
-        for task in self._stamped:
-            if task.waits_for is not None and task.waits_for.is_set:
-                self._end_wait(task)
-        self._stamped = [task for task in self._stamped if task.waits_for is not None]
-
-    def _end_wait(self, task: Task) -> None:
-        task.waits += 1
-        task.waits_for = None
-        self._ready.append(task)
-
     def _move_on(self, horizon_s: float, thaw_s: float) -> bool:
-        """Moves the clock to the next alarm."""
+        """Moves the clock to the next alarm and rings all that are set to that moment."""
         alarms = self._alarms
-        while alarms and alarms[0][2] != alarms[0][3].waits:
+        while alarms and not _is_valid(alarms[0]):
             heapq.heappop(alarms)
-        next_s = min(alarms[0][0] if alarms else _NEVER_S, thaw_s)
-        if next_s > horizon_s:
+        now = min(alarms[0][0] if alarms else _NEVER_S, thaw_s)
+        if now > horizon_s:
             return False
-        self._clock.elapsed_s = max(next_s, self._clock.elapsed_s)
+        now = self._clock.elapsed_s = max(now, self._clock.elapsed_s)
+        while alarms and alarms[0][0] <= now:
+            self._ring(heapq.heappop(alarms))
+        if now >= self.watch_at_s:
+            self.on_watch()
         return True
+
+    def _ring(self, alarm: tuple[float, int, int, Task | _Call]) -> None:
+        _, _, wait, rung = alarm
+        if isinstance(rung, Task):
+            rung.end_wait(wait)
+            return
+        self.turns += 1
+        try:
+            rung.happen()
+        except Exception as error:  # noqa: BLE001 - the oracle judges it
+            self.on_death(rung.name, error)
+        self._passed("", rung.name, rung.name)
 
     def _give_turn(self, task: Task) -> None:
         self.turns += 1
         try:
-            request: Request = task.coroutine.send(None)
+            request: Request = task.send(None)
         except StopIteration:
             return
         except Exception as error:  # noqa: BLE001 - the oracle judges it
-            self.on_death(task, error)
+            self.on_death(task.name, error)
             return
         if isinstance(request, str):
             self._ready.append(task)
-            self.on_turn(task, request)
+            self._passed(task.owner, task.name, request)
             return
-        at_s, task.waits_for = request
-        if task.waits_for is not None:
-            self._stamped.append(task)
+        at_s, stamp, label = request
+        self._set_alarm(at_s, task.waits, task)
+        if stamp is not None:
+            stamp.awaited_by(task)
+        self._passed(task.owner, task.name, label or task.name)
+
+    def _set_alarm(self, at_s: float, wait: int, rung: Task | _Call) -> None:
         self._alarm_number += 1
-        heapq.heappush(self._alarms, (at_s, self._alarm_number, task.waits, task))
-        self.on_turn(task, task.name)
+        heapq.heappush(self._alarms, (at_s, self._alarm_number, wait, rung))
+
+    def _passed(self, owner: str, name: str, label: str) -> None:
+        self.trace.append((self._clock.elapsed_s, name, label))
+        if self.plots:
+            self.on_turn(owner, label)
+
+    def _waiting(self) -> list[Task]:
+        return [
+            each for *_, wait, each in self._alarms if isinstance(each, Task) and wait == each.waits
+        ]
 
     def close(self) -> None:
         """Lets go of every coroutine without letting it do anything."""
-        waiting = [task for *_, task in self._alarms]
-        for task in dict.fromkeys([*self._ready, *self._stamped, *waiting, *self._dead]):
+        rung = [each for *_, each in self._alarms if isinstance(each, Task)]
+        for task in dict.fromkeys([*self._ready, *rung, *self._dead]):
             task.coroutine.close()
-        for tasks in (self._ready, self._stamped, self._alarms, self._dead):
+        for tasks in (self._ready, self._alarms, self._dead):
             tasks.clear()
+
+
+def _is_valid(alarm: tuple[float, int, int, Task | _Call]) -> bool:
+    """Says whether anybody still waits for an alarm."""
+    _, _, wait, rung = alarm
+    return isinstance(rung, _Call) or rung.waits == wait

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -29,7 +30,31 @@ SCHEMA = ";".join(
         *(str(CreateIndex(index).compile(dialect=_DIALECT)) for index in _INDEXES),
     ]
 )
-_EMPTY = ";".join(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables))  # noqa: S608 - our tables
+_TABLES = [table.name for table in reversed(metadata.sorted_tables)]
+_STATEMENTS_KEPT = 1000
+
+HAS_DUE_WORK = frozenset({"attempts", "collections", "effects", "inbox"})
+_NEXT_DUE = """
+SELECT
+  (SELECT min(next_look_at) FROM attempts),
+  (SELECT min(max(next_at, coalesce(claimed_until, next_at))) FROM effects WHERE state = 'pending'),
+  (SELECT min(max(next_at, coalesce(claimed_until, next_at))) FROM inbox WHERE state = 'received'),
+  EXISTS (SELECT 1 FROM collections WHERE state = 'open')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When the next look, effect and event are due and the first of them; "" where there is none.
+
+    `has_open_collection` says whether there is a lease that could be idle.
+    """
+
+    look: str
+    effect: str
+    event: str
+    first: str
+    has_open_collection: bool
 
 
 class Disk:
@@ -40,41 +65,65 @@ class Disk:
     """
 
     def __init__(self, *, quick: bool = True) -> None:
-        self.raw = sqlite3.connect(":memory:", isolation_level=None)
+        self.raw = sqlite3.connect(
+            ":memory:", isolation_level=None, cached_statements=_STATEMENTS_KEPT
+        )
         self.raw.executescript(SCHEMA)
         self.raw.execute("PRAGMA foreign_keys = ON")
-        connection: Any = QuickConnection(self.raw) if quick else _alchemy(self.raw)
+        self._quick = QuickConnection(self.raw)
+        connection: Any = self._quick if quick else _alchemy(self.raw)
+        self._tells_changes = quick
         self.unit = SqlUnit(connection)
         self.is_broken = False
         self.is_read_only = False
-        self.on_commit: Callable[[], None] = lambda: None
-        self.commits = 0
+        self.on_commit: Callable[[frozenset[str]], None] = lambda _changed: None
+        self.changes = 0
+        self._touched = set(_TABLES)
+        self._due: Due | None = None
 
     def clear(self, installation_id: str, now: datetime) -> None:
         """Makes it new, with the identity of an installation."""
-        self.raw.executescript(_EMPTY)
+        touched = self._touched if self._tells_changes else _TABLES
+        self.raw.execute("BEGIN")
+        for table in _TABLES:
+            if table in touched:
+                self.raw.execute(f"DELETE FROM {table}")  # noqa: S608 - our tables
         self.unit.settle_installation(new_id=installation_id, signing_key_hex="5a" * 32, now=now)
+        self.raw.execute("COMMIT")
+        self._touched = {"installation"}
+        self._due = None
         self.is_broken = self.is_read_only = False
-        self.commits = 0
 
     def execute(self, work: Callable[[Any], T]) -> T:
         """Runs a unit of work and commits it, or undoes it."""
         if self.is_broken or self.is_read_only:
             raise StoreUnavailableError("The disk is full. Nothing was written.")
-        self.raw.execute("BEGIN IMMEDIATE")
         changes = self.raw.total_changes
+        self._quick.changed.clear()
+        if not self._tells_changes:
+            self.raw.execute("BEGIN IMMEDIATE")
         try:
             result = work(self.unit)
         except BaseException as error:
-            self.raw.execute("ROLLBACK")
+            if self.raw.in_transaction:
+                self.raw.execute("ROLLBACK")
             if isinstance(error, (sqlite3.IntegrityError, IntegrityError)):
                 raise BrokenInvariantError(f"The database refuses: {error}") from error
             raise
-        self.raw.execute("COMMIT")
+        if self.raw.in_transaction:
+            self.raw.execute("COMMIT")
         if self.raw.total_changes != changes:
-            self.commits += 1
-            self.on_commit()
+            self._tell_changes()
         return result
+
+    def _tell_changes(self) -> None:
+        """SQLAlchemy's connection does not say which tables changed: any may have."""
+        self.changes += 1
+        changed = frozenset(self._quick.changed if self._tells_changes else _TABLES)
+        self._touched |= changed
+        if not changed.isdisjoint(HAS_DUE_WORK):
+            self._due = None
+        self.on_commit(changed)
 
     def read(self, work: Callable[[Any], T]) -> T:
         """Runs a unit that must only read: on the real store its writes would be lost."""
@@ -83,12 +132,37 @@ class Disk:
         changes = self.raw.total_changes
         result = work(self.unit)
         if self.raw.total_changes != changes:
+            if self.raw.in_transaction:
+                self.raw.execute("ROLLBACK")
             raise BrokenInvariantError(f"{_name_of(work)} writes where it may only read.")
         return result
+
+    def due(self) -> Due:
+        """Gives what the workers could find to do; asked again only after a commit."""
+        if self._due is None:
+            *moments, is_open = self.raw.execute(_NEXT_DUE).fetchone()
+            look, effect, event = (moment or "" for moment in moments)
+            first = min((each for each in (look, effect, event) if each), default="")
+            self._due = Due(look, effect, event, first, bool(is_open))
+        return self._due
+
+    def replay_events(self, now: datetime) -> None:
+        """Lets every event be handled once more, as an administrator may do."""
+        self.raw.execute(
+            "UPDATE inbox SET state = 'received', next_at = ?, tries = 0, claimed_until = NULL"
+            " WHERE state = 'handled'",
+            (moment_text(now),),
+        )
+        self._due = None
 
     def look(self, work: Callable[[Any], T]) -> T:
         """Reads without a turn; for the oracle, never for the product."""
         return work(self.unit)
+
+
+def moment_text(now: datetime) -> str:
+    """Gives a moment as the store writes it; such texts sort by time."""
+    return f"{now.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _name_of(work: Callable[[Any], Any]) -> str:
@@ -111,8 +185,10 @@ class SimStore:
     async def run(self, work: Callable[[Any], T]) -> T:
         name = _name_of(work)
         await turn(f"commit {name}")
+        changes = self._disk.raw.total_changes
         result = self._disk.execute(work)
-        await turn(f"committed {name}")
+        if self._disk.raw.total_changes != changes:  # else it was a read, and died with its reader
+            await turn(f"committed {name}")
         return result
 
     async def read(self, work: Callable[[Any], T]) -> T:

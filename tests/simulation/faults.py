@@ -125,7 +125,7 @@ FAULTS: Mapping[int, Fault] = {
         Fault(45, "the endpoint is gone", endpoint_gone),
         Fault(46, "the daemon is down for hours or weeks", long_absence),
         Fault(47, "an event that cannot be handled", odd_event),
-        Fault(48, "a flood of events", many_foreign(120)),
+        Fault(48, "a flood of events", many_foreign(60)),
         Fault(
             49,
             "Splynx is down for a while",

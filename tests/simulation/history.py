@@ -7,6 +7,7 @@ import json
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import TypeVar
 
 import stripe
@@ -15,14 +16,14 @@ from typing_extensions import override
 from splynx_stripe.domain.errors import OutcomeUnknownError, RejectedError, RetryableError
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.store.errors import StoreUnavailableError
-from tests.simulation.clockwork import Scheduler, SimClock, Stamp, Task, until
+from tests.simulation.clockwork import Scheduler, SimClock, Stamp, until
 from tests.simulation.crash import Crash
 from tests.simulation.disk import Disk
 from tests.simulation.faults import FAULTS
 from tests.simulation.network import Network
 from tests.simulation.oracle import Oracle, Violation
 from tests.simulation.people import People
-from tests.simulation.plan import Plan
+from tests.simulation.plan import STRANGER, Plan
 from tests.simulation.process import Process
 from tests.simulation.splynx_side import SplynxSide, Switches
 from tests.simulation.stripe_side import Json, StripeSide
@@ -42,8 +43,9 @@ _CALM_S = 27 * 3600.0
 """How long the daemon gets to settle everything afterwards: longer than a key protects."""
 
 _REPLAY_S = 1800.0
+_OF_STRANGER = Decimal("12.34")
 _MOST_TURNS = 60_000
-"""A history has about a thousand; what takes more is going round in circles."""
+"""A history has some hundreds; what takes more is going round in circles."""
 
 _SHARED = frozenset({8, 9})
 """The faults with a second daemon on the database."""
@@ -60,7 +62,7 @@ class History:
         self.plan = plan
         self.rng = random.Random(plan.seed * 2 + 1)  # noqa: S311 - a seed, not a secret
         self.clock = SimClock(plan.start)
-        self.scheduler = Scheduler(self.rng, self.clock)
+        self.scheduler = Scheduler(self.rng, self.clock, _MOST_TURNS)
         self.network = Network(self.rng, self.clock, self.scheduler)
         self.disk = disk
         self.disk.clear("ins_sim", plan.start)
@@ -68,11 +70,12 @@ class History:
         self.splynx = SplynxSide(Switches())
         self.splynx.now_s = self.clock.monotonic
         self.poll_every_s = 200.0 if plan.webhooks == "lost" else 600.0
+        self.has_changed_pace = Stamp()
         self.secrets = [Secret(SECRET)]
         self.signing_secret = SECRET
         self.webhook_copies = 1
         self.webhook_delay_s = 1800 if plan.webhooks == "late" else 0
-        self.crashes: list[Crash] = []
+        self.crashes: list[Crash] = self.scheduler.plots
         self.processes: dict[str, Process] = {}
         self.generation = 0
         self.started_at_s = 0.0
@@ -83,7 +86,6 @@ class History:
         self.story_ends_s = _STORY_S
         self.people = People(self)
         self.oracle = Oracle(self)
-        self.trace: list[str] = []
 
     # --- the whole story -------------------------------------------------------------------------
 
@@ -114,12 +116,12 @@ class History:
         verdict = Verdict(self)
         self._go_on(self.story_ends_s + _PROMPT_S)
         verdict.after_a_while()
-        self.poll_every_s = _CALM_POLL_S
+        self._poll_every(_CALM_POLL_S)
         self._go_on(self.story_ends_s + _CALM_S)
         verdict.at_the_end()
         if self.plan.seed % 4 == 0:
             before = verdict.snapshot()
-            self._replay_all_events()
+            self.disk.replay_events(self.clock.now())
             self._go_on(self.story_ends_s + _CALM_S + _REPLAY_S)
             verdict.nothing_changed_since(before)
 
@@ -129,6 +131,7 @@ class History:
             self.splynx.add_document(
                 debt.kind, debt.document_id, debt.customer_id, debt.total, debt.due
             )
+        self._add_stranger()
         self.oracle.listen()
         self.disk.on_commit = self._committed
         self.scheduler.on_turn = self._on_turn
@@ -143,13 +146,16 @@ class History:
             debt = self.plan.debts[act.debt]
             self.scheduler.spawn(f"{act.kind} {act.debt}", self.people.act(act, debt))
 
+    def _add_stranger(self) -> None:
+        """Somebody else's documents come first in every list: who trusts a filter takes them."""
+        self.splynx.add_customer(STRANGER, 1)
+        for kind, document_id in (("invoice", 1999), ("proforma", 1998)):
+            self.splynx.add_document(kind, document_id, STRANGER, _OF_STRANGER, _OF_STRANGER)
+
     def _go_on(self, horizon_s: float) -> bool:
         """Lets time pass up to `horizon_s`. True when the story became longer meanwhile."""
-        step, after_step, scheduler = self.scheduler.step, self.oracle.after_step, self.scheduler
-        while step(horizon_s):
-            after_step()
-            if scheduler.turns > _MOST_TURNS:
-                raise Violation("I10", f"after {_MOST_TURNS} turns there is still no rest")
+        if not self.scheduler.run(horizon_s):
+            raise Violation("I10", f"after {_MOST_TURNS} turns there is still no rest")
         self.clock.elapsed_s = max(self.clock.elapsed_s, horizon_s)
         return self.story_ends_s > horizon_s
 
@@ -162,23 +168,20 @@ class History:
         self.splynx.switches.ignores_filters = False
         self.stripe.takes_other_amount = False
         self.scheduler.frozen.clear()
-        self.poll_every_s = _PROMPT_POLL_S
+        self._poll_every(_PROMPT_POLL_S)
         if not self.processes:
             self.start_process("a")
 
-    def _committed(self) -> None:
-        self.oracle.after_commit()
-        for process in self.processes.values():
-            process.committed()
+    def _poll_every(self, seconds: float) -> None:
+        """Polls now, and from now on at this pace."""
+        self.poll_every_s = seconds
+        before, self.has_changed_pace = self.has_changed_pace, Stamp()
+        before.set()
 
-    def _replay_all_events(self) -> None:
-        """Lets every event be handled once more, as an administrator may do."""
-        now = self.clock.now().replace(tzinfo=None).isoformat(timespec="microseconds")
-        self.disk.raw.execute(
-            "UPDATE inbox SET state = 'received', next_at = ?, tries = 0, claimed_until = NULL"
-            " WHERE state = 'handled'",
-            (f"{now}Z",),
-        )
+    def _committed(self, changed: frozenset[str]) -> None:
+        self.oracle.after_commit(changed)
+        for process in self.processes.values():
+            process.committed(changed)
 
     def strike(self, fault: int) -> None:
         """Notes that an injected fault has really happened; 0 only prepares one."""
@@ -212,10 +215,9 @@ class History:
         if name not in self.processes:
             self.start_process(name)
 
-    def _on_turn(self, task: Task, label: str) -> None:
-        self.trace.append(f"{self.clock.elapsed_s:.3f} {task.name}: {label}\n")
+    def _on_turn(self, owner: str, label: str) -> None:
         for crash in self.crashes:
-            if crash.match not in label or (crash.freezes_s and task.owner != "a1"):
+            if crash.match not in label or (crash.freezes_s and owner != "a1"):
                 continue
             if crash.skip:
                 crash.skip -= 1
@@ -233,11 +235,11 @@ class History:
             self.scheduler.frozen[self.processes[name].name] = thaws_at_s
             self.note(f"freeze {self.processes[name].name}")
 
-    def _on_death(self, task: Task, error: Exception) -> None:
-        self.note(f"{task.name} died: {error!r}")
+    def _on_death(self, name: str, error: Exception) -> None:
+        self.note(f"{name} died: {error!r}")
         if isinstance(error, Violation):
             raise error
-        raise Violation("I10", f"{task.name} died of {type(error).__name__}: {error}")
+        raise Violation("I10", f"{name} died of {type(error).__name__}: {error}")
 
     # --- webhooks ---------------------------------------------------------------------------------------
 
@@ -292,7 +294,7 @@ class History:
                 answer.append(await request())
             except _REFUSALS as error:
                 self.note(f"refused: {type(error).__name__}")
-            answered.is_set = True
+            answered.set()
 
         self.scheduler.spawn(f"{process.name} request", serve(), process.name)
         await until(self.clock.elapsed_s + 60.0, answered)
@@ -302,7 +304,15 @@ class History:
 
     def note(self, line: str) -> None:
         """Writes a line into the trace."""
-        self.trace.append(f"{self.clock.elapsed_s:.3f} {line}\n")
+        self.scheduler.trace.append((self.clock.elapsed_s, "", line))
+
+    @property
+    def trace(self) -> list[str]:
+        """What happened, in lines."""
+        return [
+            f"{at_s:.3f} {name}: {label}\n" if name else f"{at_s:.3f} {label}\n"
+            for at_s, name, label in self.scheduler.trace
+        ]
 
     def trace_digest(self) -> str:
         """Gives the trace as one word, to compare it with another run's."""

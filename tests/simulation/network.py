@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Generic, TypeVar
 
 from tests.simulation.clockwork import Scheduler, SimClock, Stamp, turn, until
@@ -57,8 +58,11 @@ class Rule:
 
 @dataclass(slots=True)
 class Exchange(Generic[T]):
-    """A request on its way."""
+    """A request on its way, what the server will do, and what spoils it."""
 
+    label: str
+    execute: Callable[[Spoil | None], T]
+    spoil: Spoil | None
     answered: Stamp = field(default_factory=Stamp)
     answer: T | None = None
 
@@ -82,29 +86,30 @@ class Network:
         those that are the server's own answers.
         """
         await turn(f"→ {label}")
-        spoil = self._spoil(label)
+        spoil = self._spoil(label) if self.rules else None
         if spoil is Spoil.REFUSED:
             raise RefusedError
-        exchange: Exchange[T] = Exchange()
-        deadline_s = self._clock.elapsed_s + timeout_s
-        self._scheduler.spawn(f"wire {label}", self._carry(exchange, execute, spoil))
-        while not exchange.answered.is_set and self._clock.elapsed_s < deadline_s:
-            await until(deadline_s, exchange.answered)
+        exchange = Exchange(f"wire {label}", execute, spoil)
+        now = self._clock.elapsed_s
+        if spoil is not Spoil.LOST_REQUEST:
+            arrives_s = now + self._latency_s(spoil)
+            self._scheduler.call_at(arrives_s, exchange.label, partial(self._arrive, exchange))
+        await until(now + timeout_s, exchange.answered, exchange.label)
         if exchange.answer is None:
             raise LostError
         return exchange.answer
 
-    async def _carry(
-        self, exchange: Exchange[T], execute: Callable[[Spoil | None], T], spoil: Spoil | None
-    ) -> None:
-        await until(self._clock.elapsed_s + self._latency_s(spoil))
-        if spoil is Spoil.LOST_REQUEST:
+    def _arrive(self, exchange: Exchange[T]) -> None:
+        answer, spoil = exchange.execute(exchange.spoil), exchange.spoil
+        if spoil is Spoil.LOST_ANSWER:
             return
-        answer = execute(spoil)
-        await until(self._clock.elapsed_s + self._way_back_s(spoil))
-        if spoil is not Spoil.LOST_ANSWER:
+
+        def answered() -> None:
             exchange.answer = answer
-            exchange.answered.is_set = True
+            exchange.answered.set()
+
+        back_s = self._clock.elapsed_s + self._way_back_s(spoil)
+        self._scheduler.call_at(back_s, "answer", answered)
 
     def _latency_s(self, spoil: Spoil | None) -> float:
         if spoil is Spoil.SLOW:
@@ -117,8 +122,10 @@ class Network:
         return 0.001 + self._rng.random() * 0.04
 
     def _spoil(self, label: str) -> Spoil | None:
+        now = self._clock.elapsed_s
+        self.rules[:] = [rule for rule in self.rules if rule.times and rule.until_s >= now]
         for rule in self.rules:
-            if rule.match not in label or self._clock.elapsed_s > rule.until_s or not rule.times:
+            if rule.match not in label:
                 continue
             if rule.skip:
                 rule.skip -= 1

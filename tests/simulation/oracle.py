@@ -8,7 +8,7 @@ what it took from the product could be wrong together with it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -16,7 +16,7 @@ from typing import Protocol
 from splynx_stripe.domain.case import CaseKind
 from splynx_stripe.domain.metadata import ATTEMPT, CUSTOMER, DOCUMENT_NUMBER, INSTALLATION, PARTNER
 from splynx_stripe.domain.money import Money
-from tests.simulation.clockwork import SimClock
+from tests.simulation.clockwork import Scheduler, SimClock
 from tests.simulation.disk import Disk
 from tests.simulation.plan import Plan
 from tests.simulation.process import ACCOUNTS
@@ -78,6 +78,7 @@ class Evidence(Protocol):
     splynx: SplynxSide
     disk: Disk
     clock: SimClock
+    scheduler: Scheduler
     logged: list[str]
     plan: Plan
     started_at_s: float
@@ -98,18 +99,26 @@ def ours(stripe: StripeSide) -> list[Json]:
     ]
 
 
-def long_doubts_are_told(evidence: Evidence) -> None:
-    """Checks that an effect or attempt in doubt for longer than its deadline has a case (I10)."""
-    raw, now = evidence.disk.raw, evidence.clock.now()
-    told = {row[0] for row in raw.execute("SELECT subject FROM cases WHERE closed_at IS NULL")}
-    waiting = [
-        *raw.execute("SELECT key, deadline_at FROM effects WHERE state = 'pending'"),
-        *raw.execute("SELECT id, prepared_at FROM attempts WHERE state IN ('prepared', 'unknown')"),
-    ]
-    for subject, since in waiting:
-        waited_s = (now - datetime.fromisoformat(since)).total_seconds()
+_IN_DOUBT = """
+SELECT subject, since FROM (
+  SELECT key AS subject, deadline_at AS since FROM effects WHERE state = 'pending'
+  UNION ALL
+  SELECT id, prepared_at FROM attempts WHERE state IN ('prepared', 'unknown')
+) WHERE subject NOT IN (SELECT subject FROM cases WHERE closed_at IS NULL)
+"""
+
+
+def doubts_nobody_is_told_of(evidence: Evidence) -> list[tuple[str, datetime]]:
+    """Gives the effects and attempts in doubt without a case: effects with their deadline."""
+    found = evidence.disk.raw.execute(_IN_DOUBT).fetchall()
+    return [(subject, datetime.fromisoformat(since)) for subject, since in found]
+
+
+def no_doubt_is_long(doubts: Sequence[tuple[str, datetime]], now: datetime) -> None:
+    """Checks that nobody has to be told of them yet (I10)."""
+    for subject, since in doubts:
         patience_s = _TOLD_WITHIN_S * (2 if subject.startswith("att_") else 1)
-        if waited_s > patience_s and subject not in told:
+        if (now - since).total_seconds() > patience_s:
             raise Violation("I10", f"{subject} is in doubt for too long and nobody is told")
 
 
@@ -118,7 +127,6 @@ class Oracle:
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
-        self._changed = False
         self._states: dict[str, str] = {}
         self._seen: dict[str, str] = {}
         self._collections: dict[str, str] = {}
@@ -126,7 +134,8 @@ class Oracle:
         self._keys: dict[str, str] = {}
         self._dues: defaultdict[str, list[tuple[float, Decimal]]] = defaultdict(list)
         self._owed: dict[str, Decimal] = {}
-        self._watch_at_s = _WATCH_EVERY_S
+        self._doubts: list[tuple[str, datetime]] = []
+        self._doubts_as_of = -1
         self._watches = _CLOCKS_ARE_OFF.isdisjoint(evidence.plan.faults)
         self.succeeded_here_at: dict[str, datetime] = {}
 
@@ -138,14 +147,17 @@ class Oracle:
         evidence.stripe.on_sent = self._sent
         evidence.splynx.on_change = self._splynx_changed
         evidence.splynx.on_marked_paid = self._marked_paid
+        evidence.scheduler.on_mark = self._ledgers_agree
+        evidence.scheduler.on_watch = self._watch
+        evidence.scheduler.watch_at_s = _WATCH_EVERY_S
         self._splynx_changed()
 
     def _mark(self) -> None:
-        self._changed = True
+        self._evidence.scheduler.is_marked = True
 
     def _splynx_changed(self) -> None:
         """Notes what each document shows as due, and how much was ever owed for it."""
-        self._changed = True
+        self._mark()
         now = self._evidence.clock.elapsed_s
         for row in self._evidence.splynx.documents.values():
             number = row["number"]
@@ -167,13 +179,8 @@ class Oracle:
 
     # --- after every step -------------------------------------------------------------------------
 
-    def after_step(self) -> None:
-        """Checks the promises of safety, where something changed."""
-        if self._evidence.clock.elapsed_s >= self._watch_at_s:
-            self._watch()
-        if not self._changed:
-            return
-        self._changed = False
+    def _ledgers_agree(self) -> None:
+        """Checks the promises of safety, after each step that changed something."""
         mine = ours(self._evidence.stripe)
         self._one_open_intent_per_debt(mine)
         self._no_more_is_taken_than_owed(mine)
@@ -182,9 +189,13 @@ class Oracle:
     def _watch(self) -> None:
         """Checks every few minutes that long doubts are told, while the daemon is up (I10)."""
         now_s = self._evidence.clock.elapsed_s
-        self._watch_at_s = now_s + _WATCH_EVERY_S
-        if self._watches and now_s - self._evidence.started_at_s > _TOLD_WITHIN_S:
-            long_doubts_are_told(self._evidence)
+        self._evidence.scheduler.watch_at_s = now_s + _WATCH_EVERY_S
+        if not self._watches or now_s - self._evidence.started_at_s <= _TOLD_WITHIN_S:
+            return
+        if self._doubts_as_of != self._evidence.disk.changes:
+            self._doubts_as_of = self._evidence.disk.changes
+            self._doubts = doubts_nobody_is_told_of(self._evidence)
+        no_doubt_is_long(self._doubts, self._evidence.clock.now())
 
     def _one_open_intent_per_debt(self, mine: list[Json]) -> None:
         taking: Counter[str] = Counter()
@@ -313,17 +324,22 @@ class Oracle:
 
     # --- after every commit -----------------------------------------------------------------------
 
-    def after_commit(self) -> None:
+    def after_commit(self, changed: frozenset[str]) -> None:
         """Checks what we have written down, at the moment it is durable."""
         raw = self._evidence.disk.raw
-        rows = raw.execute("SELECT id, state, coalesce(seen_as_of, ''), intent_id FROM attempts")
-        for attempt_id, state, seen, intent_id in rows.fetchall():
-            self._attempt_moved(attempt_id, state, seen, intent_id)
-        for collection_id, state in raw.execute("SELECT id, state FROM collections"):
-            if self._collections.get(collection_id) == "booked" and state != "booked":
-                raise Violation("I6", f"{collection_id} went from booked to {state}")
-            self._collections[collection_id] = state
-        self._handled_means_done()
+        if "attempts" in changed:
+            rows = raw.execute(
+                "SELECT id, state, coalesce(seen_as_of, ''), intent_id FROM attempts"
+            )
+            for attempt_id, state, seen, intent_id in rows.fetchall():
+                self._attempt_moved(attempt_id, state, seen, intent_id)
+        if "collections" in changed:
+            for collection_id, state in raw.execute("SELECT id, state FROM collections"):
+                if self._collections.get(collection_id) == "booked" and state != "booked":
+                    raise Violation("I6", f"{collection_id} went from booked to {state}")
+                self._collections[collection_id] = state
+        if "inbox" in changed:
+            self._handled_means_done()
 
     def _attempt_moved(self, attempt_id: str, state: str, seen: str, intent_id: str) -> None:
         before = self._states.get(attempt_id)

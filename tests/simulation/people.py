@@ -12,14 +12,12 @@ from splynx_stripe.domain.splynx import DocumentKind
 from splynx_stripe.flows.pay import DocumentQuery, PaymentStart, PaymentView, Standing
 from tests.simulation.clockwork import SimClock, until
 from tests.simulation.oracle import Oracle, Violation
-from tests.simulation.plan import Act, Debt
+from tests.simulation.plan import STRANGER, Act, Debt
 from tests.simulation.process import ACCOUNTS, Process
 from tests.simulation.splynx_side import SplynxSide
 from tests.simulation.stripe_side import StripeSide
 
 T = TypeVar("T")
-
-_STRANGER = 4711
 
 
 class Town(Protocol):
@@ -128,9 +126,9 @@ class People:
         process = self._town.some_process()
         if process is None:
             return
-        view = await self._view(process, debt, _STRANGER)
+        view = await self._view(process, debt, STRANGER)
         if view is not None and view.standing is not Standing.NOT_FOUND:
-            raise Violation("I8", f"customer {_STRANGER} sees {debt.number} of {debt.customer_id}")
+            raise Violation("I8", f"customer {STRANGER} sees {debt.number} of {debt.customer_id}")
 
 
 def _query(debt: Debt) -> DocumentQuery:

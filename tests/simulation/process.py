@@ -25,6 +25,7 @@ from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.domain.timing import Timing
 from splynx_stripe.flows.ask_stripe import StripeAsker
+from splynx_stripe.flows.due_work import DueWorkFlow, Limits
 from splynx_stripe.flows.effect_handlers import effect_handlers
 from splynx_stripe.flows.effects import Effects
 from splynx_stripe.flows.inbox import Inbox
@@ -32,11 +33,11 @@ from splynx_stripe.flows.look_after import LookAfter
 from splynx_stripe.flows.pay import PayFlow
 from splynx_stripe.flows.poll import Poll
 from splynx_stripe.flows.rooms import Rooms
-from splynx_stripe.gateways.stripe.webhook import BadSignatureError, verify_webhook
+from splynx_stripe.gateways.stripe.webhook import BadSignatureError, parse_envelope, verify_webhook
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.store.errors import StoreUnavailableError
 from tests.simulation.clockwork import Scheduler, SimClock, SimLocks, Stamp, until
-from tests.simulation.disk import Disk, SimStore
+from tests.simulation.disk import HAS_DUE_WORK, Disk, SimStore, moment_text
 from tests.simulation.network import Network
 from tests.simulation.splynx_side import SimSplynxGateway, SplynxSide
 from tests.simulation.stripe_gateway import SimStripeGateway
@@ -52,7 +53,10 @@ CURRENCIES = {1: "EUR", 2: "JPY"}
 GROUPINGS = {1: StatementGrouping.MONTH, 2: StatementGrouping.DAY}
 TIMEZONE = ZoneInfo("Europe/Prague")
 TIMING = Timing(look_every=timedelta(minutes=20))
-_SHORTEST_IDLE_S, _LONGEST_IDLE_S = 1.0, 12 * 3600.0
+_SHORTEST_IDLE_S, _LONGEST_IDLE_S, _NEVER = 1.0, 12 * 3600.0, 1e12
+_ASKS_IN_VAIN, _ASKS_IN_VAIN_S = 0.1, 2700.0
+"""How often, and until when, the workers claim or poll though there is nothing for them."""
+
 _PARALLEL = 4
 _QUIET = (RetryableError, OutcomeUnknownError, NotPermittedError)
 
@@ -74,6 +78,7 @@ class World(Protocol):
     splynx: SplynxSide
     poll_every_s: float
     is_shared: bool
+    has_changed_pace: Stamp
     secrets: list[Secret]
 
 
@@ -94,25 +99,31 @@ class SimTerms:
     """Two partners, each with its own account: euros and yen, by month and by day."""
 
     def terms(self, partner_id: int) -> Terms | None:
-        if partner_id not in CURRENCIES:
-            return None
-        return Terms(
-            partner_id=partner_id,
-            account=ACCOUNTS[partner_id],
-            publishable_key="pk_test_sim",
-            currency=CURRENCIES[partner_id],
-            country="CZ",
-            language="en",
-            payment_account="Stripe",
-            credit_card_payment_method="Credit card",
-            bank_payment_account="Stripe Bank",
-            bank_account_payment_method="Bank transfer",
-            payment_kinds=(PaymentKind.CARD,),
-            offers_to_save=False,
-            statement_grouping=GROUPINGS[partner_id],
-            message_template=DEFAULT_MESSAGE_TEMPLATE,
-            grants_access_to_unauthorized=True,
-        )
+        return _TERMS.get(partner_id)
+
+
+def _terms(partner_id: int) -> Terms:
+    return Terms(
+        partner_id=partner_id,
+        account=ACCOUNTS[partner_id],
+        publishable_key="pk_test_sim",
+        currency=CURRENCIES[partner_id],
+        country="CZ",
+        language="en",
+        payment_account="Stripe",
+        credit_card_payment_method="Credit card",
+        bank_payment_account="Stripe Bank",
+        bank_account_payment_method="Bank transfer",
+        payment_kinds=(PaymentKind.CARD,),
+        offers_to_save=False,
+        top_up=None,
+        statement_grouping=GROUPINGS[partner_id],
+        message_template=DEFAULT_MESSAGE_TEMPLATE,
+        grants_access_to_unauthorized=True,
+    )
+
+
+_TERMS = {partner_id: _terms(partner_id) for partner_id in ACCOUNTS}
 
 
 @dataclass(slots=True)
@@ -124,6 +135,7 @@ class Flows:
     inbox: Inbox
     effects: Effects
     look_after: LookAfter
+    due_work: DueWorkFlow
     poll: Poll
 
 
@@ -144,12 +156,15 @@ def build_flows(world: World, wake: Callable[[], None]) -> Flows:
     )
     asker = StripeAsker(rooms)
     inbox = Inbox(rooms, asker)
+    effects = Effects(rooms, effect_handlers(rooms, asker))
+    look_after = LookAfter(rooms, asker)
     return Flows(
         rooms=rooms,
         pay=PayFlow(rooms, asker),
         inbox=inbox,
-        effects=Effects(rooms, effect_handlers(rooms, asker)),
-        look_after=LookAfter(rooms, asker),
+        effects=effects,
+        look_after=look_after,
+        due_work=DueWorkFlow(rooms.store, inbox=inbox, effects=effects, look_after=look_after),
         poll=Poll(rooms, inbox),
     )
 
@@ -164,7 +179,8 @@ class Process:
         self._busy: set[str] = set()
         self._is_woken = False
         self._bell = Stamp()
-        self._sleeps_until: datetime | None = None
+        self._sleeps_until = ""
+        self._polled_at_s: dict[str, float] = {}
 
     def start(self) -> None:
         """Starts the workers: the pump, the poll and the release of idle leases."""
@@ -173,7 +189,8 @@ class Process:
 
     def wake(self) -> None:
         """Says that there may be work now."""
-        self._is_woken = self._bell.is_set = True
+        self._is_woken = True
+        self._bell.set()
 
     async def receive(self, account: str, body: bytes, signature: str) -> bool:
         """Takes a webhook at an account's endpoint, as `web/webhook.py` does: True is a 200."""
@@ -181,7 +198,7 @@ class Process:
         here = next(each for each in ACCOUNTS.values() if each.name == account)
         try:
             verify_webhook(body, signature, world.secrets, world.clock.now())
-            event = self.flows.rooms.stripe.parse_event(body)
+            event = parse_envelope(body)
             if event.livemode != here.livemode or event.account:
                 return False
             await self.flows.inbox.receive(event, here, InboxSource.WEBHOOK)
@@ -215,8 +232,8 @@ class Process:
         clock = self._world.clock
         pause_s = _SHORTEST_IDLE_S
         while not self._is_woken:
-            due = _next_due(self._world.disk)
-            seconds = _LONGEST_IDLE_S if due is None else (due - clock.now()).total_seconds()
+            due = self._world.disk.due().first
+            seconds = (datetime.fromisoformat(due) - clock.now()).total_seconds() if due else _NEVER
             self._bell, self._sleeps_until = Stamp(), due
             rest_s = max(pause_s, min(seconds, _LONGEST_IDLE_S))
             await until(clock.elapsed_s + rest_s, self._bell)
@@ -224,25 +241,45 @@ class Process:
                 return
             pause_s = 0.0
 
-    def committed(self) -> None:
+    def committed(self, changed: frozenset[str]) -> None:
         """Hears that something was committed: the next thing may be due earlier now."""
-        if not self._bell.is_set and _next_due(self._world.disk) != self._sleeps_until:
-            self._bell.is_set = True
+        if self._bell.is_set or changed.isdisjoint(HAS_DUE_WORK):
+            return
+        if self._world.disk.due().first != self._sleeps_until:
+            self._bell.set()
 
     async def _start_due(self) -> bool:
+        """Claims as the real pump does, but mostly asks only for what is due."""
         flows, started = self.flows, False
-        room = _PARALLEL - len(self._busy)
-        if room <= 0:
+        wanted = self._wanted()
+        if wanted is None:
             return False
-        for event in await flows.inbox.claim(room):
-            started |= self._begin(f"inbox {event.id}", flows.inbox.handle, event)
-        for effect in await flows.effects.claim(room):
-            started |= self._begin(f"effect {effect.key}", flows.effects.carry_out, effect)
-        for attempt in await flows.look_after.due(room):
+        due = await flows.due_work.claim_due(wanted)
+        for received in due.events:
+            started |= self._begin(f"inbox {received.id}", flows.inbox.handle, received)
+        for stored in due.effects:
+            started |= self._begin(f"effect {stored.key}", flows.effects.carry_out, stored)
+        for attempt in due.attempts:
             name = f"look {attempt.id}"
             if name not in self._busy:
                 started |= self._begin(name, flows.look_after.look_at, attempt)
         return started
+
+    def _wanted(self) -> Limits | None:
+        world, room = self._world, _PARALLEL - len(self._busy)
+        if room <= 0:
+            return None
+        is_early = world.clock.elapsed_s < _ASKS_IN_VAIN_S
+        if is_early and world.rng.random() < _ASKS_IN_VAIN:
+            return Limits(room, room, room)
+        due, now = world.disk.due(), moment_text(world.clock.now())
+        if not "" < due.first <= now:
+            return None
+        return Limits(
+            events=room if "" < due.event <= now else 0,
+            effects=room if "" < due.effect <= now else 0,
+            attempts=room if "" < due.look <= now else 0,
+        )
 
     def _begin(self, name: str, work: Callable[[T], Awaitable[None]], item: T) -> bool:
         self._busy.add(name)
@@ -260,31 +297,29 @@ class Process:
             self.wake()
 
     async def _jobs(self) -> None:
-        clock = self._world.clock
+        world = self._world
         while True:
             for account in ACCOUNTS.values():
-                await self._quietly(partial(self.flows.poll.run, account))
-            await self._quietly(self.flows.look_after.release_idle_leases)
-            await until(clock.elapsed_s + self._world.poll_every_s)
+                if self._is_worth_polling(account.name):
+                    began_s = world.clock.elapsed_s
+                    if await self._quietly(partial(self.flows.poll.run, account)):
+                        self._polled_at_s[account.name] = began_s
+            if world.disk.due().has_open_collection:
+                await self._quietly(self.flows.look_after.release_idle_leases)
+            await until(world.clock.elapsed_s + world.poll_every_s, world.has_changed_pace)
 
-    async def _quietly(self, job: Callable[[], Awaitable[object]]) -> None:
+    def _is_worth_polling(self, account: str) -> bool:
+        """A poll that can find nothing new is the same every time: now and then is enough."""
+        world = self._world
+        if world.stripe.lists_news_since(account, self._polled_at_s.get(account, 0.0)):
+            return True
+        is_early = world.clock.elapsed_s < _ASKS_IN_VAIN_S
+        return is_early and (bool(world.network.rules) or world.rng.random() < _ASKS_IN_VAIN)
+
+    async def _quietly(self, job: Callable[[], Awaitable[object]]) -> bool:
         try:
             await job()
         except (*_QUIET, StoreUnavailableError) as error:
             log.info("job.waits", extra={"error": str(error)})
-
-
-_NEXT_DUE = """
-SELECT min(at) FROM (
-  SELECT min(next_look_at) AS at FROM attempts
-  UNION ALL
-  SELECT min(max(next_at, coalesce(claimed_until, next_at))) FROM effects WHERE state = 'pending'
-  UNION ALL
-  SELECT min(max(next_at, coalesce(claimed_until, next_at))) FROM inbox WHERE state = 'received'
-)"""
-
-
-def _next_due(disk: Disk) -> datetime | None:
-    """Gives the next moment at which the database has something to do, or None."""
-    (moment,) = disk.raw.execute(_NEXT_DUE).fetchone()
-    return None if moment is None else datetime.fromisoformat(moment)
+            return False
+        return True

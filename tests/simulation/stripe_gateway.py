@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.gateways.stripe import errors
+from splynx_stripe.gateways.stripe.calls import StripeCalls
 from splynx_stripe.gateways.stripe.client import Answer, Send
 from splynx_stripe.gateways.stripe.errors import Operation
 from splynx_stripe.gateways.stripe.gateway import StripeSdkGateway
@@ -55,8 +56,8 @@ _SDK_ERRORS: Mapping[int, type[stripe.StripeError]] = {
 }
 
 
-class SimStripeGateway(StripeSdkGateway):
-    """The product's gateway; only the way to the server is simulated."""
+class _SimCalls(StripeCalls):
+    """What asks Stripe; only the way to the server is simulated."""
 
     def __init__(self, side: StripeSide, network: Network, clock: SimClock) -> None:
         self._side = side
@@ -64,7 +65,7 @@ class SimStripeGateway(StripeSdkGateway):
         self._clock = clock
 
     @override
-    async def _call(self, account: StripeAccount, operation: Operation, send: Send) -> Answer:
+    async def call(self, account: StripeAccount, operation: Operation, send: Send) -> Answer:
         sdk: Any = _Sdk()
         send(sdk)  # type: ignore[unused-awaitable]  # it only records what is asked of the SDK
         asked = Asked(account.name, operation.endpoint, sdk.params, sdk.key)
@@ -90,6 +91,13 @@ class SimStripeGateway(StripeSdkGateway):
         if raw.status >= 400:
             raise errors.translate(_sdk_error(raw), operation, account) from None
         return raw
+
+
+class SimStripeGateway(StripeSdkGateway):
+    """The product's gateway on the simulated server."""
+
+    def __init__(self, side: StripeSide, network: Network, clock: SimClock) -> None:
+        self._calls = _SimCalls(side, network, clock)
 
 
 def _broken(cause: Exception) -> Exception:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from tests.simulation.network import Spoil
 
 KEYS_LIVE_S = 24 * 3600.0
 EVENTS_LISTED_S = 30 * 24 * 3600.0
+_ROUNDED_S = 2.0
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
 OPEN = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
 
@@ -41,7 +41,7 @@ class Asked:
 
 @dataclass(slots=True)
 class _Key:
-    params: str
+    params: Json
     raw: Raw
     at_s: float
 
@@ -68,6 +68,7 @@ class StripeSide:
         self.takes_other_amount = False
         self.page_cap = 100
         self.listed_after_s = 0
+        self._last_event_s: dict[str, float] = {}
         self.replays_errors = True
         self.livemode = False
 
@@ -91,22 +92,22 @@ class StripeSide:
             raw = _SERVER_ERROR
         is_kept = raw.status < 400 or (raw.status >= 500 and self.replays_errors)
         if asked.key and is_kept:
-            said = json.dumps(asked.params, sort_keys=True)
-            self._keys[asked.account, asked.key] = _Key(said, raw, self._clock.elapsed_s)
+            kept = _Key(asked.params, raw, self._clock.elapsed_s)
+            self._keys[asked.account, asked.key] = kept
         return raw
 
     def forget_params(self, account: str, key: str) -> bool:
         """Makes Stripe remember a key with other parameters (fault 26). False: it knows none."""
         saved = self._keys.get((account, key))
         if saved is not None:
-            saved.params = json.dumps({"other": "parameters"})
+            saved.params = {"other": "parameters"}
         return saved is not None
 
     def _saved(self, account: str, key: str, params: Json) -> Raw | None:
         saved = self._keys.get((account, key)) if key else None
         if saved is None or self._clock.elapsed_s - saved.at_s >= KEYS_LIVE_S:
             return None
-        if saved.params != json.dumps(params, sort_keys=True):
+        if saved.params != params:
             said = "Keys for idempotent requests can only be used with the same parameters."
             return _error(400, "idempotency_error", said)
         return Raw(saved.raw.status, saved.raw.body, {"Idempotent-Replayed": "true"})
@@ -248,6 +249,11 @@ class StripeSide:
         self.succeeded_at[intent["id"]] = self._clock.true_now()
         self._happened("payment_intent.succeeded", intent)
 
+    def lists_news_since(self, account: str, moment_s: float) -> bool:
+        """Says whether the list of events may show one that it did not show at that moment."""
+        happened_s = self._last_event_s.get(account)
+        return happened_s is not None and happened_s + self.listed_after_s + _ROUNDED_S >= moment_s
+
     def foreign_payment(self, account: str, metadata: Mapping[str, str] | None = None) -> None:
         """Another program on the same account is paid; with `metadata`, one that copies ours."""
         params = {"amount": 4200, "currency": "eur", "metadata": metadata or _ANOTHER_SHOP}
@@ -263,10 +269,11 @@ class StripeSide:
             "created": self._now(),
             "livemode": self.livemode,
             "api_version": "2026-10-28.endive",
-            "data": {"object": json.loads(json.dumps(intent))},
+            "data": {"object": {**intent, "metadata": dict(intent["metadata"])}},
         }
         account = self.account_of[event["id"]] = self.account_of[intent["id"]]
         self.events.append(event)
+        self._last_event_s[account] = self._clock.elapsed_s
         self.on_change()
         self.on_event(event, account)
 
@@ -274,8 +281,7 @@ class StripeSide:
         return int(self._clock.true_now().timestamp())
 
     def _new_id(self, prefix: str, length: int) -> str:
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"
-        return prefix + "".join(digits[self._rng.randrange(36)] for _ in range(length))
+        return f"{prefix}{self._rng.getrandbits(4 * length):0{length}x}"
 
 
 _ANOTHER_SHOP = {"order": "from another shop"}

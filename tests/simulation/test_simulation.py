@@ -141,18 +141,19 @@ def test_a_violation_is_reported_with_its_seed_and_as_few_acts_and_faults_as_it_
 
 
 def test_the_report_ends_with_the_numbers() -> None:
-    tally = Tally(done=12)
+    tally = Tally(done=12, cpu_s=0.1)
     tally.injected.update([23])
     tally.struck.update([23])
 
-    lines = summary(tally, 1.0, 1)
+    lines = summary(tally)
 
+    assert lines[-2] == "simulate: 120 histories per second and core"
     assert lines[-1] == "simulate: 12 histories, 1 of 61 faults, 14 invariants, 0 violations"
     assert all(f"{number} (" in lines[0] for number in NOT_YET)
 
 
 def test_a_fault_that_never_struck_is_named() -> None:
-    tally = Tally(done=1)
+    tally = Tally(done=1, cpu_s=0.1)
     tally.injected.update([23])
 
-    assert "injected, but never struck: [23]" in summary(tally, 1.0, 1)
+    assert "injected, but never struck: [23]" in summary(tally)

@@ -15,8 +15,9 @@ from tests.simulation.oracle import (
     Evidence,
     Oracle,
     Violation,
+    doubts_nobody_is_told_of,
     in_units,
-    long_doubts_are_told,
+    no_doubt_is_long,
     ours,
 )
 from tests.simulation.process import GROUPINGS, TIMEZONE
@@ -62,7 +63,7 @@ class Verdict:
         cases = self._cases()
         self._every_event_arrived()
         self._every_charge_is_booked_or_a_case(cases, self._calm_since)
-        long_doubts_are_told(self._judged)
+        no_doubt_is_long(doubts_nobody_is_told_of(self._judged), self._judged.clock.now())
 
     def _every_event_arrived(self) -> None:
         """By webhook or by poll: no event of ours is missing in the inbox."""
