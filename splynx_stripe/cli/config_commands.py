@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from splynx_stripe.cli.options import config_option, credentials_dir
+from splynx_stripe.cli.settings_in_force import settings_with_page
 from splynx_stripe.config import ConfigError, Explained, Settings, load_settings
 from splynx_stripe.config.document import DEFAULT_PARTNER, json_schema
 
@@ -62,6 +63,7 @@ def check(config_path: Path) -> None:
     click.echo(f"OK: {config_path} is valid, but nothing is connected yet:")
     for sentence in settings.missing:
         click.echo(f"  - {sentence}")
+    click.echo("`splynx-stripe setup` asks for all of it.")
 
 
 @config_group.command("show")
@@ -72,7 +74,7 @@ def check(config_path: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(*, config_path: Path, partner: int | None, as_json: bool) -> None:
     """Show the values in force and where each comes from; secrets are ***."""
-    settings = settings_or_exit(config_path)
+    settings = settings_with_page(settings_or_exit(config_path))
     general = [] if partner else settings.explain_general()
     partners = dict(_partners(settings, partner))
     if as_json:

@@ -19,6 +19,7 @@ import click
 from splynx_stripe.cli.smoke import smoke
 from splynx_stripe.kit.clock import SystemClock
 from splynx_stripe.kit.logs import set_up_logging
+from splynx_stripe.kit.sealing import new_key_line
 from splynx_stripe.kit.tasks import Supervisor
 from splynx_stripe.sandbox.run import run_sandbox
 
@@ -38,7 +39,12 @@ splynx:
   api_secret_file: splynx.secret
   timezone: Europe/Prague
 database: {{url: "sqlite:///{folder}/demo.db"}}
-stripe: {{api_base: "{stripe_url}", connect_base: "{stripe_url}", js_url: "{stripe_url}/v3/"}}
+stripe:
+  api_base: {stripe_url}
+  connect_base: {stripe_url}
+  js_url: {stripe_url}/v3/
+  connect_client_id: ca_SandboxPlatform
+  platform_secret_key_file: platform.secret
 settings: {{grant_access_to_unauthorized_customers: true}}
 partners:
   default:
@@ -175,8 +181,13 @@ async def demo_town(*, port: int, data: DataSize, seed: int) -> AsyncIterator[To
 async def _prepare(town: Town, *, addon_port: int) -> None:
     """Writes settings and secrets and makes the webhook, as an administrator would."""
     folder = town.config_path.parent
-    for name, text in (("splynx", "sandbox-secret"), ("stripe", "sk_test_sandbox_default")):
-        file = folder / f"{name}.secret"
+    for name, text in (
+        ("splynx.secret", "sandbox-secret"),
+        ("stripe.secret", "sk_test_sandbox_default"),
+        ("platform.secret", "sk_test_sandbox_platform"),
+        ("encryption.key", new_key_line("demo")),
+    ):
+        file = folder / name
         file.touch(mode=0o600)
         file.write_text(text)
     _write_config(town, addon_port, webhook="")

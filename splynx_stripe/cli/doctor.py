@@ -13,11 +13,15 @@ from pathlib import Path
 import aiohttp
 import click
 
+from splynx_stripe.cli.account_flows import of_ground
 from splynx_stripe.cli.config_commands import settings_or_exit
+from splynx_stripe.cli.doctor_accounts import account_lines
 from splynx_stripe.cli.options import config_option
 from splynx_stripe.cli.webhooks import webhook_url
 from splynx_stripe.config import Settings
+from splynx_stripe.daemon.accounts_wing import AccountsGround
 from splynx_stripe.daemon.gateways import client_session, splynx_gateway, stripe_gateway
+from splynx_stripe.daemon.settings_in_force import read_settings_in_force
 from splynx_stripe.domain.errors import (
     BrokenInvariantError,
     OutcomeUnknownError,
@@ -35,11 +39,12 @@ from splynx_stripe.store.store import SqlStore, open_store
 _REFUSALS = (RejectedError, RetryableError, OutcomeUnknownError, BrokenInvariantError)
 _MAX_SKEW_S = 30.0
 _SILENCE = timedelta(hours=24)
+_SET_UP = "Run `splynx-stripe setup`, which asks for all of it. What is missing:"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the diagnosis; `mend` says what to do when it is not well."""
+    """One line of the diagnosis; the lines of `mend` say what to do when it is not well."""
 
     well: bool
     text: str
@@ -52,12 +57,11 @@ def doctor(config_path: Path) -> None:
     """Check everything that a payment needs; exit code 1 when something is wrong."""
     settings = settings_or_exit(config_path)
     findings = [Finding(False, str(warning)) for warning in settings.warnings]
-    findings += [Finding(False, "not connected yet", sentence) for sentence in settings.missing]
     findings += asyncio.run(_examine(settings))
     for finding in findings:
         click.echo(f"{'ok  ' if finding.well else 'BAD '} {finding.text}")
-        if finding.mend and not finding.well:
-            click.echo(f"     → {finding.mend}")
+        for line in () if finding.well else finding.mend.splitlines():
+            click.echo(f"     → {line}")
     sys.exit(0 if all(finding.well for finding in findings) else 1)
 
 
@@ -70,17 +74,57 @@ async def _examine(settings: Settings) -> list[Finding]:
         return [Finding(False, "the database cannot be used", str(error))]
     findings = [Finding(True, "the database opens and is up to date")]
     try:
+        written = settings
+        settings, _ = await read_settings_in_force(store, written)
+        findings += _of_the_page(written, settings)
         async with client_session() as session:
-            if settings.connected:
+            if settings.knows_splynx:
                 findings += [item async for item in _splynx(settings, session, store)]
             gateway = stripe_gateway(settings, session, clock)
-            for account in settings.accounts():
+            for account, keys in settings.accounts().items():
                 findings += [item async for item in _account(gateway, account)]
-                findings += await _events(settings, store, account)
+                if not keys.stripe_account:
+                    findings += await _events(settings, store, account)
+            ground = AccountsGround(
+                settings=settings,
+                store=store,
+                installation=await store.read(lambda unit: unit.installation()),
+                gateway=gateway,
+                clock=clock,
+                ids=RandomIds(),
+                changed=lambda: None,
+            )
+            findings += [Finding(*line) for line in await account_lines(of_ground(ground))]
         findings += await _cases(store)
     finally:
         await store.close()
     return findings
+
+
+def _of_the_page(written: Settings, settings: Settings) -> list[Finding]:
+    """Tells what is missing, and what the settings page holds but cannot be."""
+    findings: list[Finding] = []
+    if settings.missing:
+        missing = "\n".join((_SET_UP, *settings.missing))
+        findings.append(Finding(False, "nothing is connected yet", missing))
+    findings += [Finding(False, str(one)) for one in settings.warnings[len(written.warnings) :]]
+    return [*findings, _encryption_key(settings)]
+
+
+def _encryption_key(settings: Settings) -> Finding:
+    sealer = settings.key_file.sealer()
+    if sealer.has_key:
+        return Finding(True, f"the encryption key {sealer.newest_key} is there")
+    partners = [None, *map(int, _numbers(settings))]
+    needed = any(
+        business.authentication_type == "oauth" or set(business.payment_types) != {"card"}
+        for business in map(settings.business, partners)
+    )
+    return Finding(
+        not needed,
+        "there is no encryption key; bank accounts and secrets cannot be stored in the database",
+        "Run `splynx-stripe encryption init` as root.",
+    )
 
 
 async def _splynx(
@@ -102,7 +146,7 @@ async def _splynx(
             f"the API key may not use {name}",
             "In Splynx: Administration → API keys → the key → permissions; allow it.",
         )
-    names = {settings.document.settings.credit_card_payment_method}
+    names = {settings.business(None).credit_card_payment_method}
     names |= {settings.business(int(s)).credit_card_payment_method for s in _numbers(settings)}
     for name in sorted(names):
         async with _refusals_as_findings() as refused:

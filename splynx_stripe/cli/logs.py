@@ -13,7 +13,7 @@ import click
 from splynx_stripe.kit.clock import Clock, SystemClock
 from splynx_stripe.kit.journal_reader import Entry, JournalReader
 
-LEVELS = ("fatal", "fatal", "fatal", "error", "warning", "notice", "info", "debug")
+LEVELS = ("critical", "critical", "critical", "error", "warning", "notice", "info", "debug")
 """By syslog's priority. error: a person must look."""
 
 _AGO = re.compile(r"(\d+)\s*([smhd])(?:\s*ago)?")
@@ -101,7 +101,7 @@ def line_of(entry: Entry) -> str:
         if name not in _NOT_SHOWN and "\n" not in value
     )
     when = f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
-    return f"{when}  {level:<7} {event or fields.get('MESSAGE', ''):<26} {rest}".rstrip()
+    return f"{when}  {level:<8} {event or fields.get('MESSAGE', ''):<26} {rest}".rstrip()
 
 
 def _moment(text: str | None, clock: Clock) -> datetime | None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 from splynx_stripe.cli.config_commands import fail_with_problems
+from splynx_stripe.cli.encryption import make_key_file
 from splynx_stripe.cli.options import config_option
 from splynx_stripe.cli.setup_answers import Answers, Asking
 from splynx_stripe.cli.setup_files import (
@@ -173,6 +174,7 @@ def _set_up(config_path: Path, given: Given) -> Sequence[str]:
     write_settings(config_path, answers, webhook)
     notes = [*tried.notes, *_make_webhooks(config_path, answers)]
     settings = load_settings(config_path, credentials_dir=None)
+    make_key_file(settings.key_file)
     give_back(Path(settings.database.url.removeprefix("sqlite:///")))
     _restart(config_path)
     _summarize(config_path, settings, notes)

@@ -17,9 +17,9 @@ from splynx_stripe.config.yaml_files import KeyPath
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.kit.secret import Secret
 
-_SECRET_KEY = re.compile(r"(?:sk|rk)_(test|live)_[A-Za-z0-9_]+")
-_MODE_OF_PUBLISHABLE = re.compile(r"pk_(test|live)_")
-_WEBHOOK_PREFIX = "whsec_"
+SECRET_KEY_FORM = re.compile(r"(?:sk|rk)_(test|live)_[A-Za-z0-9_]+")
+MODE_OF_PUBLISHABLE = re.compile(r"pk_(test|live)_")
+WEBHOOK_PREFIX = "whsec_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,20 @@ class AccountKeys:
     secret_key: Secret
     publishable_key: str
     webhook_secrets: tuple[Secret, ...]
+    stripe_account: str = ""
+    """Stripe's id of an account connected by OAuth, for which `secret_key` is our platform's."""
 
 
 @dataclass(frozen=True, slots=True)
 class SectionAccount:
-    """The account that a partner section brings along."""
+    """The account that a partner section brings along.
+
+    `origin` says where it comes from when that is no file, such as "settings page".
+    """
 
     account: StripeAccount
     keys: AccountKeys
+    origin: str = ""
 
 
 def read_secret(files: SecretFiles, name: str, path: KeyPath, findings: Findings) -> Secret | None:
@@ -79,7 +85,7 @@ def _account(
     webhook_secrets = _webhook_secrets(path, section, files, findings)
     if secret_key is None:
         return None
-    form = _SECRET_KEY.fullmatch(secret_key.reveal())
+    form = SECRET_KEY_FORM.fullmatch(secret_key.reveal())
     if form is None:
         findings.problem(
             (*path, "secret_key_file"),
@@ -101,7 +107,7 @@ def _webhook_secrets(
     secrets = []
     for name in section.webhook_secret_file:
         secret = read_secret(files, name, key, findings)
-        if secret is not None and not secret.reveal().startswith(_WEBHOOK_PREFIX):
+        if secret is not None and not secret.reveal().startswith(WEBHOOK_PREFIX):
             findings.problem(
                 key,
                 f"{files.find(name)} does not hold the signing secret of a webhook.",
@@ -113,7 +119,7 @@ def _webhook_secrets(
 
 
 def _check_same_mode(path: KeyPath, section: PartnerSection, mode: str, findings: Findings) -> None:
-    publishable = _MODE_OF_PUBLISHABLE.match(section.publishable_key)
+    publishable = MODE_OF_PUBLISHABLE.match(section.publishable_key)
     if publishable and publishable.group(1) != mode:
         findings.problem(
             (*path, "publishable_key"),

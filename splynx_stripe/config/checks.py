@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 from splynx_stripe.config.document import DEFAULT_PARTNER, ConfigDocument
 from splynx_stripe.config.findings import Findings
 from splynx_stripe.config.settings import Resolution
+from splynx_stripe.config.top_up import problem_of_top_up
 from splynx_stripe.config.vocabulary import is_loopback
+
+TOP_UP_KEYS = frozenset({"top_up_amounts", "top_up_minimum", "top_up_maximum"})
 
 _CURRENCIES_OF_BANK_TYPES: Mapping[str, frozenset[str]] = {
     "ach": frozenset({"USD"}),
@@ -23,11 +26,14 @@ def check_combinations(document: ConfigDocument, findings: Findings) -> None:
     _check_listen(document, findings)
     _check_splynx(document, findings)
     _check_database(document, findings)
-    _check_bank_type(DEFAULT_PARTNER, document, findings)
+    _check_written_bank_type(DEFAULT_PARTNER, document, findings)
     for name, section in document.partners.items():
         # A partner that only inherits would repeat what is told of the Default partner.
         if name != DEFAULT_PARTNER and section.model_fields_set & {"payment_types", "currency"}:
-            _check_bank_type(name, document, findings)
+            _check_written_bank_type(name, document, findings)
+    for name, section in document.partners.items():
+        if name == DEFAULT_PARTNER or section.model_fields_set & {"currency", *TOP_UP_KEYS}:
+            check_top_up(name, Resolution(document, findings.places, name), findings)
 
 
 def _check_listen(document: ConfigDocument, findings: Findings) -> None:
@@ -65,8 +71,24 @@ def _check_database(document: ConfigDocument, findings: Findings) -> None:
         )
 
 
-def _check_bank_type(section: str, document: ConfigDocument, findings: Findings) -> None:
-    resolution = Resolution(document, findings.places, section)
+def _check_written_bank_type(section: str, document: ConfigDocument, findings: Findings) -> None:
+    check_bank_type(section, Resolution(document, findings.places, section), findings)
+
+
+def check_top_up(section: str, resolution: Resolution, findings: Findings) -> None:
+    """Tells when a partner's top-ups cannot be made in the partner's currency."""
+    currency = str(resolution.value("currency"))
+    problem = problem_of_top_up(resolution.business(), currency) if currency else ""
+    if problem:
+        findings.problem(
+            ("partners", section, "top_up_amounts"),
+            problem,
+            "Correct top_up_amounts, top_up_minimum or top_up_maximum for this partner.",
+        )
+
+
+def check_bank_type(section: str, resolution: Resolution, findings: Findings) -> None:
+    """Tells when a partner's bank type cannot take the partner's currency."""
     currency = str(resolution.value("currency"))
     for bank in resolution.business().payment_types:
         taken = _CURRENCIES_OF_BANK_TYPES.get(bank)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from inspect import isclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from splynx_stripe.config.business import BusinessSettings, PartnerSection, Section
 from splynx_stripe.config.vocabulary import (
@@ -56,6 +56,25 @@ class ListenSection(Section):
     )
 
 
+PaymentAccountFields = Annotated[
+    tuple[
+        Literal[
+            "customer",
+            "payment_method",
+            "brand",
+            "last4",
+            "exp_month",
+            "exp_year",
+            "expires",
+            "-",
+        ],
+        ...,
+    ],
+    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+    Field(min_length=2, max_length=10),
+]
+
+
 class SplynxSection(Section):
     """The Splynx server that we work for."""
 
@@ -98,6 +117,12 @@ class SplynxSection(Section):
         " renews, so calls may run in parallel; `signature` signs each call, one at a time,"
         " because a strict server refuses a nonce that was overtaken.",
     )
+    payment_account_fields: PaymentAccountFields = Field(
+        default=("customer", "payment_method", "brand", "last4", "exp_month", "exp_year"),
+        description="What `field_1`, `field_2`, … of Splynx's payment accounts hold: `customer`,"
+        " `payment_method`, `brand`, `last4`, `exp_month`, `exp_year`, `expires` (YYYY-MM), or `-`"
+        " for a field that is none of ours. The default is what the closed add-on wrote.",
+    )
 
 
 class DatabaseSection(Section):
@@ -110,6 +135,12 @@ class DatabaseSection(Section):
         " `postgresql://user@host/name` to let several daemons share the work. Keep a password"
         " of PostgreSQL out of it: use peer authentication or a password file (PGPASSFILE).",
     )
+    encryption_key_file: Annotated[str, Field(min_length=1)] = Field(
+        default="encryption.key",
+        description="File with the keys that encrypt bank accounts, tokens and secrets in the"
+        " database, found like `secret_key_file`. `splynx-stripe encryption` makes and replaces"
+        " them; without one nothing secret can be stored. Keep a copy apart from the database's.",
+    )
 
 
 class RequestRates(Section):
@@ -118,6 +149,9 @@ class RequestRates(Section):
     per_endpoint: Rate = Field(default=25, description="Requests per second to one endpoint.")
     total: Rate = Field(default=100, description="Requests per second in all, live mode.")
     sandbox_total: Rate = Field(default=25, description="Requests per second in all, test mode.")
+
+
+ConnectClientId = Annotated[str, Field(pattern=r"^(ca_[A-Za-z0-9]+)?$")]
 
 
 class StripeSection(Section):
@@ -131,6 +165,22 @@ class StripeSection(Section):
     )
     js_url: Url = Field(
         default="https://js.stripe.com/v3/", description="Address of Stripe.js for our pages."
+    )
+    connect_client_id: ConnectClientId = Field(
+        default="",
+        description="Client id (`ca_…`) of your Connect platform; with it, partners connect their"
+        " Stripe accounts by a button. Stripe: Settings, Connect, Onboarding options, OAuth.",
+    )
+    platform_secret_key_file: str = Field(
+        default="",
+        description="File with the platform's secret key (`sk_…`); its mode is that of the client id.",
+    )
+    connect_test_client_id: ConnectClientId = Field(
+        default="", description="Client id of the platform in test mode, beside a live one."
+    )
+    platform_test_secret_key_file: str = Field(
+        default="",
+        description="File with the platform's test key (`sk_test_…`), beside a live one.",
     )
     webhook_tolerance_s: Annotated[int, Field(ge=1, le=3600)] = Field(
         default=300,
@@ -207,13 +257,14 @@ class ConfigDocument(Section):
     stripe: StripeSection = StripeSection()
     settings: BusinessSettings = Field(
         default=BusinessSettings(),
-        description="Business settings of all partners. What stands here or under `partners` cannot"
-        " be changed on the settings page.",
+        description="Business settings of all partners. What stands here or under `partners.default`"
+        " cannot be changed on the settings page for the Default partner, what stands under"
+        " `partners.2` not for partner 2.",
     )
     partners: Mapping[str, PartnerSection] = Field(
         default={},
-        description="`default` and Splynx's partner ids. What a partner does not say is taken from"
-        " `default`, then from `settings`.",
+        description="`default` and Splynx's partner ids. What a partner does not say, here or on the"
+        " settings page, is taken from `default`, then from `settings`.",
     )
     timing: TimingSection = TimingSection()
     logging: LoggingSection = LoggingSection()

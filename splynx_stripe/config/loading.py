@@ -6,8 +6,10 @@ from pathlib import Path
 
 from splynx_stripe.config.accounts import read_secret, section_accounts
 from splynx_stripe.config.checks import check_combinations
+from splynx_stripe.config.encryption_key import checked_key_file
 from splynx_stripe.config.findings import Findings
 from splynx_stripe.config.merging import read_merged
+from splynx_stripe.config.platforms import connect_platforms
 from splynx_stripe.config.problems import ConfigError
 from splynx_stripe.config.secret_files import SecretFiles
 from splynx_stripe.config.settings import Settings
@@ -37,6 +39,8 @@ def load_settings(path: Path, *, credentials_dir: Path | None) -> Settings:
         if secret_file
         else None
     )
+    platforms = connect_platforms(document, files, findings)
+    key_file = checked_key_file(document, files, findings)
     check_combinations(document, findings)
     if findings.problems:
         raise ConfigError(findings.in_reading_order())
@@ -45,5 +49,7 @@ def load_settings(path: Path, *, credentials_dir: Path | None) -> Settings:
         places=merged.places,
         section_accounts=accounts,
         splynx_api_secret=secret,
+        key_file=key_file,
+        platforms=platforms,
         warnings=tuple(findings.warnings),
     )

@@ -55,6 +55,25 @@ class SecretFiles:
             SecretFileError: missing, unreadable, empty, too long or more than one line.
         """
         path = self.find(name)
+        return Secret(_one_line(path, self._text(name, path)))
+
+    def read_lines(self, name: str) -> Secret:
+        """Reads a file of several secret lines as it is.
+
+        Raises:
+            SecretFileError: missing, unreadable, empty, too long or no plain text.
+        """
+        path = self.find(name)
+        return Secret(self._text(name, path))
+
+    def exists(self, name: str) -> bool:
+        """Says whether there is such a file; also true where we may not look."""
+        try:
+            return self.find(name).exists()
+        except OSError:
+            return True
+
+    def _text(self, name: str, path: Path) -> str:
         try:
             with path.open("rb") as file:
                 content = file.read(_MAX_SECRET_BYTES + 1)
@@ -65,7 +84,7 @@ class SecretFiles:
                 f"the secret file {path} cannot be read: {error.strerror}.",
                 _how_to_open(path),
             ) from error
-        return Secret(_one_line(path, content))
+        return _plain_text(path, content)
 
     def is_open_to_others(self, name: str) -> bool:
         """Says whether users other than the owner and the group could read or change it."""
@@ -80,7 +99,7 @@ class SecretFiles:
         return f"there is no file {path}."
 
 
-def _one_line(path: Path, content: bytes) -> str:
+def _plain_text(path: Path, content: bytes) -> str:
     if len(content) > _MAX_SECRET_BYTES:
         raise SecretFileError(f"the secret file {path} is too long.", _how_to_make(path))
     try:
@@ -91,6 +110,10 @@ def _one_line(path: Path, content: bytes) -> str:
         ) from error
     if not text:
         raise SecretFileError(f"the secret file {path} is empty.", _how_to_make(path))
+    return text
+
+
+def _one_line(path: Path, text: str) -> str:
     if any(letter.isspace() for letter in text):
         raise SecretFileError(f"the secret file {path} has spaces or lines.", _how_to_make(path))
     return text

@@ -1,15 +1,17 @@
 """The settings in force: frozen, resolved per partner, and able to say where each comes from.
 
-A partner's value is the first one found in: its own section, `partners.default`, `settings`, the
-built-in default. The keys of a Stripe account are taken together from one section.
+A partner's value is the first one found in: its own section in the files, its own section on the
+settings page, `partners.default`, `settings`, the page's Default partner, the built-in default. The
+keys of a Stripe account are taken together from one section.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -31,8 +33,12 @@ from splynx_stripe.config.document import (
     SplynxSection,
     StripeSection,
 )
+from splynx_stripe.config.encryption_key import EncryptionKeyFile
+from splynx_stripe.config.platforms import ConnectPlatform
 from splynx_stripe.config.problems import Problem
+from splynx_stripe.config.top_up import top_up_terms
 from splynx_stripe.config.yaml_files import KeyPath, Place
+from splynx_stripe.domain.payment_kind import PaymentKind, offered
 from splynx_stripe.domain.statement import StatementGrouping
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.domain.terms import Terms
@@ -40,9 +46,13 @@ from splynx_stripe.domain.timing import Timing
 from splynx_stripe.kit.secret import Secret
 
 NOT_WRITTEN = "default"
-"""Where a value comes from that stands in no file."""
+"""Where a value comes from that stands in no file and was not made on the settings page."""
+
+FROM_PAGE = "settings page"
+"""Where a value comes from that was made on the settings page."""
 
 _SECRET_FILES = frozenset({"secret_key_file", "webhook_secret_file", "api_secret_file"})
+_ACCOUNT_PARTS = frozenset({*ACCOUNT_KEYS, "secret_key", "webhook_secret"})
 _PER_PARTNER: frozenset[KeyPath] = frozenset({("settings",), ("partners",)})
 _URL_PASSWORD = re.compile(r"(?<=://)([^:/@]*):[^@]*@")
 
@@ -62,15 +72,16 @@ class Resolution:
     document: ConfigDocument
     places: Mapping[KeyPath, Place]
     section: str
+    page: Mapping[str, PartnerSection] = field(default_factory=lambda: MappingProxyType({}))
 
     def value(self, key: str) -> object:
         """Gives a business setting, currency or country."""
-        holder = self._holder(key)
+        holder = self.holder(key)
         return getattr(self._sections()[holder], key) if holder else _built_in(key)
 
     def origin(self, key: str) -> str:
         """Says where that value stands, such as `config.yaml:12`, or `default`."""
-        holder = self._holder(key)
+        holder = self.holder(key)
         return _origin(self.places, (*holder, key)) if holder else NOT_WRITTEN
 
     def business(self) -> BusinessSettings:
@@ -79,35 +90,57 @@ class Resolution:
             update={key: self.value(key) for key in BUSINESS_KEYS}
         )
 
-    def account_section(self) -> str:
-        """Names the section whose Stripe account the partner uses."""
-        own = self.document.partners.get(self.section)
-        return self.section if own is not None and own.secret_key_file else DEFAULT_PARTNER
+    def holder(self, key: str) -> KeyPath | None:
+        """Gives the path of the section that the value stands in, None for the built-in one.
 
-    def _holder(self, key: str) -> KeyPath | None:
+        Sections of the settings page are `("page", "default")`, `("page", "2")`.
+        """
         return next(
             (path for path, held in self._sections().items() if key in held.model_fields_set), None
         )
 
     def _sections(self) -> Mapping[KeyPath, Section]:
-        partners = self.document.partners
-        found: dict[KeyPath, Section] = {
-            ("partners", name): partners[name]
-            for name in (self.section, DEFAULT_PARTNER)
-            if name in partners
-        }
-        return {**found, ("settings",): self.document.settings}
+        """Gives the sections in the order in which they are asked."""
+        found: dict[KeyPath, Section] = {}
+        if self.section != DEFAULT_PARTNER:
+            self._add_own(found, self.section)
+        self._add_written(found, DEFAULT_PARTNER)
+        found["settings",] = self.document.settings
+        self._add_page(found, DEFAULT_PARTNER)
+        return found
+
+    def _add_own(self, found: dict[KeyPath, Section], section: str) -> None:
+        self._add_written(found, section)
+        self._add_page(found, section)
+
+    def _add_written(self, found: dict[KeyPath, Section], section: str) -> None:
+        if section in self.document.partners:
+            found["partners", section] = self.document.partners[section]
+
+    def _add_page(self, found: dict[KeyPath, Section], section: str) -> None:
+        if section in self.page:
+            found["page", section] = self.page[section]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What config.yaml, config.d and the secret files say together. Made by `load_settings`."""
+    """What config.yaml, config.d and the secret files say together. Made by `load_settings`.
+
+    `page` is what the settings page adds: `page_layer.with_page_values`.
+    """
 
     document: ConfigDocument
     places: Mapping[KeyPath, Place]
     section_accounts: Mapping[str, SectionAccount]
     splynx_api_secret: Secret | None
+    key_file: EncryptionKeyFile
     warnings: tuple[Problem, ...]
+    page: Mapping[str, PartnerSection] = field(default_factory=lambda: MappingProxyType({}))
+    platforms: Mapping[bool, ConnectPlatform] = field(default_factory=lambda: MappingProxyType({}))
+    """Our Connect platform by mode (True: live)."""
+    unusable_accounts: frozenset[str] = frozenset()
+    """Sections that have an account of their own which cannot be used now. Nobody is charged with
+    another account instead (I8)."""
 
     @property
     def listen(self) -> ListenSection:
@@ -162,41 +195,88 @@ class Settings:
             "Set `splynx.api_secret_file` to a file with the secret of that API key.": (
                 self.splynx_api_secret
             ),
-            "Set `currency`, `publishable_key` and `secret_key_file` under `partners.default`.": (
-                self.section_accounts
-            ),
+            "Set `currency`, `publishable_key` and `secret_key_file` under `partners.default`, or"
+            " make these settings on the settings page.": (self.section_accounts),
         }
         return [sentence for sentence, value in wanted.items() if not value]
 
     def terms(self, partner_id: int) -> Terms | None:
         """Gives the resolved terms; None when this partner cannot be charged (no keys, no currency)."""
         resolution = self._resolution(partner_id)
-        account = self.section_accounts.get(resolution.account_section())
+        account = self.section_accounts.get(self.account_section(resolution.section))
         currency = str(resolution.value("currency"))
         if account is None or not currency:
             return None
         business = resolution.business()
+        country = str(resolution.value("country"))
         return Terms(
             partner_id=partner_id,
             account=account.account,
             publishable_key=account.keys.publishable_key,
             currency=currency,
-            country=str(resolution.value("country")),
+            country=country,
             language=business.language,
             payment_account=business.payment_account,
             credit_card_payment_method=business.credit_card_payment_method,
+            bank_payment_account=business.bank_payment_account,
+            bank_account_payment_method=business.bank_account_payment_method,
+            payment_kinds=offered(
+                [PaymentKind(name) for name in business.payment_types], currency, country
+            ),
+            offers_to_save=business.offer_to_save_payment_credentials,
+            top_up=top_up_terms(business, currency),
             statement_grouping=StatementGrouping(business.statement_grouping),
             message_template=business.message_template,
             grants_access_to_unauthorized=business.grant_access_to_unauthorized_customers,
         )
 
-    def business(self, partner_id: int) -> BusinessSettings:
-        """Gives all business settings of a partner; an unknown one is like the Default partner."""
+    def business(self, partner_id: int | None) -> BusinessSettings:
+        """Gives all business settings of a partner; an unknown one, and None, is the Default partner."""
         return self._resolution(partner_id).business()
 
     def accounts(self) -> Mapping[StripeAccount, AccountKeys]:
         """Gives every Stripe account that has keys."""
         return {found.account: found.keys for found in self.section_accounts.values()}
+
+    def account_section(self, section: str) -> str:
+        """Names the section whose Stripe account a section uses: its own, or the Default partner's."""
+        own = section in self.section_accounts or section in self.unusable_accounts
+        return section if own else DEFAULT_PARTNER
+
+    def with_accounts(self, accounts: Mapping[str, SectionAccount | None]) -> Settings:
+        """Adds accounts that stand in no file, by section; what stands in a file wins.
+
+        None says that a section has an account which cannot be used now, so that its partner is
+        not charged with the Default partner's.
+        """
+        written = {name: one for name, one in self.section_accounts.items() if not one.origin}
+        added = {name: one for name, one in accounts.items() if name not in written}
+        usable = {name: one for name, one in added.items() if one is not None}
+        return replace(
+            self,
+            section_accounts={**self.section_accounts, **usable},
+            unusable_accounts=(self.unusable_accounts - set(usable)) | (set(added) - set(usable)),
+        )
+
+    def without_accounts(self, sections: Collection[str]) -> Settings:
+        """Takes accounts away which must not be used now, also those that stand in a file."""
+        kept = {name: one for name, one in self.section_accounts.items() if name not in sections}
+        return replace(
+            self,
+            section_accounts=kept,
+            unusable_accounts=self.unusable_accounts | frozenset(sections),
+        )
+
+    def with_webhook_secrets(self, secrets: Mapping[StripeAccount, tuple[Secret, ...]]) -> Settings:
+        """Accepts further signing secrets of webhooks, beside those that are known."""
+
+        def more(found: SectionAccount) -> SectionAccount:
+            known = found.keys.webhook_secrets
+            new = tuple(one for one in secrets.get(found.account, ()) if one not in known)
+            return replace(found, keys=replace(found.keys, webhook_secrets=known + new))
+
+        accounts = {name: more(found) for name, found in self.section_accounts.items()}
+        return replace(self, section_accounts=accounts)
 
     def timing(self) -> Timing:
         """Gives the waiting times of the flows."""
@@ -214,7 +294,8 @@ class Settings:
 
     def partner_sections(self) -> list[str]:
         """Names the partner sections: `default` first, then by number."""
-        numbers = sorted(int(name) for name in self.document.partners if name != DEFAULT_PARTNER)
+        known = {*self.document.partners, *self.page, *self.section_accounts}
+        numbers = sorted(int(name) for name in known if name != DEFAULT_PARTNER)
         return [DEFAULT_PARTNER, *(str(number) for number in numbers)]
 
     def explain(self, partner: int | None = None) -> list[Explained]:
@@ -223,7 +304,7 @@ class Settings:
         rows = []
         for key in PartnerSection.model_fields:
             if key in ACCOUNT_KEYS:
-                rows.append(self._explain_account_key(resolution.account_section(), key))
+                rows.append(self._explain_account_key(resolution.section, key))
             else:
                 rows.append(
                     Explained(key, _shown(key, resolution.value(key)), resolution.origin(key))
@@ -234,16 +315,46 @@ class Settings:
         """Gives the values that are the same for all partners and where each comes from."""
         return list(_general_rows(self.document, (), self.places))
 
+    def resolution(self, section: str) -> Resolution:
+        """Says how the values of a section are found."""
+        return Resolution(self.document, self.places, section, self.page)
+
+    def written_at(self, section: str, key: str) -> str:
+        """Says where a file sets a value for exactly this section, "" when the page may.
+
+        For the Default partner `settings` counts too. The keys of an account belong together.
+        """
+        paths: list[KeyPath] = [("partners", section, key)]
+        if section == DEFAULT_PARTNER:
+            paths.append(("settings", key))
+        if key in _ACCOUNT_PARTS:
+            paths = [("partners", section, "secret_key_file")]
+        return next((str(self.places[path]) for path in paths if path in self.places), "")
+
+    @property
+    def knows_splynx(self) -> bool:
+        """Says whether we can ask Splynx who somebody is; the settings page needs no more."""
+        splynx = self.document.splynx
+        return bool(self.public_url and splynx.url and splynx.api_key and self.splynx_api_secret)
+
     def _resolution(self, partner_id: int | None) -> Resolution:
-        section = DEFAULT_PARTNER if partner_id is None else str(partner_id)
-        return Resolution(self.document, self.places, section)
+        return self.resolution(DEFAULT_PARTNER if partner_id is None else str(partner_id))
 
     def _explain_account_key(self, section: str, key: str) -> Explained:
+        section = self.account_section(section)
         held = self.document.partners.get(section)
-        if held is None or key not in held.model_fields_set:
+        if held is not None and key in held.model_fields_set:
+            path = ("partners", section, key)
+            return Explained(key, _shown(key, getattr(held, key)), _origin(self.places, path))
+        found = self.section_accounts.get(section)
+        if found is None or not found.origin:
             return Explained(key, _shown(key, _built_in(key)), NOT_WRITTEN)
-        path = ("partners", section, key)
-        return Explained(key, _shown(key, getattr(held, key)), _origin(self.places, path))
+        shown: dict[str, JsonValue] = {
+            "publishable_key": found.keys.publishable_key,
+            "secret_key_file": "***",
+            "webhook_secret_file": ["***" for _ in found.keys.webhook_secrets],
+        }
+        return Explained(key, shown[key], found.origin)
 
 
 def _general_rows(
@@ -263,7 +374,7 @@ def _general_rows(
 
 
 def _origin(places: Mapping[KeyPath, Place], path: KeyPath) -> str:
-    return str(places[path])
+    return FROM_PAGE if path[0] == "page" else str(places[path])
 
 
 def _built_in(key: str) -> object:

@@ -49,7 +49,7 @@ def validated(data: dict[str, Value], findings: Findings) -> ConfigDocument:
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 path = tuple(str(part) for part in detail["loc"])
-                findings.problem(path, *_wording(detail, path))
+                findings.problem(path, *wording(detail, path))
                 _remove(data, path)
 
 
@@ -67,7 +67,8 @@ def _check_partner_keys(data: dict[str, Value], findings: Findings) -> None:
         del partners[key]
 
 
-def _wording(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
+def wording(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
+    """Gives what is wrong and what to do about it."""
     context = detail.get("ctx", {})
     kind = detail["type"]
     if kind == WRONG_VALUE:

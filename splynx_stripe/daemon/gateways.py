@@ -5,10 +5,13 @@ from __future__ import annotations
 import aiohttp
 
 from splynx_stripe.config import Settings
+from splynx_stripe.domain.connection import platform_account
+from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.gateways.splynx.connection import SplynxConnection
 from splynx_stripe.gateways.splynx.gateway import SplynxHttpGateway
 from splynx_stripe.gateways.stripe.client import RateLimits, StripeCredentials, StripeEndpoints
 from splynx_stripe.gateways.stripe.gateway import StripeSdkGateway
+from splynx_stripe.gateways.stripe.oauth import OAuthClient
 from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.store.store import SqlStore
@@ -41,6 +44,27 @@ def splynx_gateway(
     return SplynxHttpGateway(connection=connection, session=session, clock=clock, nonces=reserve)
 
 
+def _credentials(settings: Settings) -> dict[StripeAccount, StripeCredentials]:
+    """Gives the keys of every account, and those of our Connect platform under its own name."""
+    of_accounts = {
+        account: StripeCredentials(keys.secret_key, keys.webhook_secrets, keys.stripe_account)
+        for account, keys in settings.accounts().items()
+    }
+    of_platforms = {
+        platform_account(livemode=livemode): StripeCredentials(platform.secret_key)
+        for livemode, platform in settings.platforms.items()
+    }
+    return of_accounts | of_platforms
+
+
+def oauth_clients(settings: Settings) -> dict[bool, OAuthClient]:
+    """Gives our Connect platform of each mode."""
+    return {
+        livemode: OAuthClient(platform.client_id)
+        for livemode, platform in settings.platforms.items()
+    }
+
+
 def stripe_gateway(
     settings: Settings, session: aiohttp.ClientSession, clock: Clock
 ) -> StripeSdkGateway:
@@ -48,10 +72,7 @@ def stripe_gateway(
     rates = settings.stripe.requests_per_second
     return StripeSdkGateway(
         endpoints=StripeEndpoints(settings.stripe.api_base, settings.stripe.connect_base),
-        credentials={
-            account: StripeCredentials(keys.secret_key, keys.webhook_secrets)
-            for account, keys in settings.accounts().items()
-        },
+        credentials=_credentials(settings),
         session=session,
         clock=clock,
         limits=RateLimits(

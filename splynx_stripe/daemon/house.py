@@ -14,37 +14,49 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from splynx_stripe.config import Settings
+from splynx_stripe.daemon.accounts_wing import AccountsGround, AccountsWing
 from splynx_stripe.daemon.audit_journal import AuditJournal
+from splynx_stripe.daemon.credentials import CredentialWing, credential_rooms, not_connected
 from splynx_stripe.daemon.gateways import client_session, splynx_gateway, stripe_gateway
 from splynx_stripe.daemon.listener import BACKLOG
 from splynx_stripe.daemon.not_connected import NotConnected
-from splynx_stripe.domain.effect import EffectKind
+from splynx_stripe.daemon.remembered_terms import RememberedTerms
+from splynx_stripe.daemon.settings_trials import OutsideTrials
 from splynx_stripe.domain.installation import Installation
+from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.flows.ask_stripe import StripeAsker
-from splynx_stripe.flows.book import BookPayment
-from splynx_stripe.flows.cancel import CancelPaymentIntent
+from splynx_stripe.flows.due_work import DueWorkFlow
+from splynx_stripe.flows.effect_handlers import effect_handlers
 from splynx_stripe.flows.effects import Effects
 from splynx_stripe.flows.inbox import Inbox
+from splynx_stripe.flows.late_returns import LateReturns
+from splynx_stripe.flows.links import Links, LinkSplynx
 from splynx_stripe.flows.look_after import LookAfter
+from splynx_stripe.flows.operations import Operations
+from splynx_stripe.flows.overview import CustomerOverview
+from splynx_stripe.flows.page_settings import PageSettings
 from splynx_stripe.flows.pay import PayFlow
 from splynx_stripe.flows.poll import Poll
-from splynx_stripe.flows.record_statement import RecordStatement
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.safe_stop import money_stop
+from splynx_stripe.gateways.splynx.gateway import SplynxHttpGateway
+from splynx_stripe.gateways.stripe.gateway import StripeSdkGateway
 from splynx_stripe.kit.backoff import system_dice
 from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.ids import IdSource
 from splynx_stripe.kit.keyed_lock import KeyedLock
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.kit.tasks import Supervisor
+from splynx_stripe.schedule.clock_watch import ClockWatch
 from splynx_stripe.schedule.jobs import Jobs
 from splynx_stripe.schedule.leader import FencedStore, Leader
-from splynx_stripe.schedule.pump import Pump
+from splynx_stripe.schedule.pump import Flows, Pump
 from splynx_stripe.store.errors import StoreUnavailableError
 from splynx_stripe.store.store import SqlStore
 from splynx_stripe.web.access_log import QuerylessAccessLogger
 from splynx_stripe.web.app import create_app
 from splynx_stripe.web.deps import (
+    CustomerPages,
     EventInbox,
     Payments,
     Site,
@@ -53,6 +65,7 @@ from splynx_stripe.web.deps import (
     WebhookEndpoint,
     origin_of,
 )
+from splynx_stripe.web.settings_desk import SettingsDesk
 
 SHUTDOWN_S = 25.0
 """How long work in hand may take after SIGTERM; systemd's own limit is longer."""
@@ -66,29 +79,46 @@ class Foundation:
     installation: Installation
     clock: Clock
     ids: IdSource
+    settings_changed: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answering:
+    """The flows that pages ask, or what stands in for them."""
+
+    pay: Payments
+    overview: CustomerPages
+    inbox: EventInbox
+    viewers: ViewerSource
+    documents: LinkSplynx
 
 
 class House:
     """One set of settings at work: gateways, flows, pump, jobs and pages."""
 
-    def __init__(self, settings: Settings, foundation: Foundation) -> None:
+    def __init__(self, settings: Settings, foundation: Foundation, written: Settings) -> None:
         self._settings = settings
+        self._written = written
         self._foundation = foundation
         self._stack = AsyncExitStack()
         self._pump: Pump | None = None
         self._jobs: Jobs | None = None
+        self._splynx: SplynxHttpGateway | None = None
+        self._accounts: AccountsWing | None = None
+        self._credentials: CredentialWing | None = None
+        self._registry = _registry()
         self._leader: Leader | None = None
         self._stand_for_leader: Callable[[], None] = _nobody
         self._runner: web.AppRunner | None = None
 
     async def start(self, sockets: list[socket.socket]) -> None:
         """Builds everything and listens on the given sockets."""
-        if self._settings.connected:
+        if self._settings.knows_splynx:
             session = await self._stack.enter_async_context(client_session())
             pages = await self._connect(session)
         else:
             refusing = NotConnected(self._settings)
-            pages = self._pages(refusing, refusing, refusing)
+            pages = self._pages(_Answering(refusing, refusing, refusing, refusing, refusing))
         self._runner = web.AppRunner(
             create_app(pages),
             access_log_class=QuerylessAccessLogger,
@@ -117,12 +147,14 @@ class House:
         settings, foundation = self._settings, self._foundation
         tasks = await self._stack.enter_async_context(Supervisor())
         splynx = splynx_gateway(settings, session, foundation.store, foundation.clock)
+        self._splynx = splynx
         woken = _Bell()
+        stripe = stripe_gateway(settings, session, foundation.clock)
         rooms = Rooms(
             store=AuditJournal(foundation.store),
             splynx=splynx,
-            stripe=stripe_gateway(settings, session, foundation.clock),
-            terms=settings,
+            stripe=stripe,
+            terms=RememberedTerms(settings),
             timing=settings.timing(),
             timezone=ZoneInfo(settings.splynx.timezone),
             clock=foundation.clock,
@@ -131,20 +163,36 @@ class House:
             locks=KeyedLock(),
             wake=woken.ring,
         )
+        self._credentials = CredentialWing(
+            credential_rooms(
+                settings,
+                foundation.installation,
+                rooms,
+                stripe=stripe.saved_methods,
+                accounts=splynx.payment_accounts,
+            )
+        )
         asker = StripeAsker(rooms)
-        inbox = Inbox(rooms, asker)
+        late_returns = LateReturns(rooms, stripe.disputes)
+        inbox = Inbox(rooms, asker, [self._credentials.events, late_returns])
         look_after = LookAfter(rooms, asker)
+        effects = Effects(rooms, effect_handlers(rooms, asker) | self._credentials.handlers)
+        due_work = DueWorkFlow(rooms.store, inbox=inbox, effects=effects, look_after=look_after)
         self._pump = Pump(
-            effects=_effects(rooms, asker),
-            inbox=inbox,
-            look_after=look_after,
+            Flows(due_work, inbox, effects, look_after),
             tasks=tasks,
+            clock=foundation.clock,
             is_pressed=inbox.is_pressed,
         )
-        woken.answer = self._pump.wake
+        woken.answer = self._credentials.waking(self._pump.wake)
         tasks.keep("pump", self._pump.run)
+        tasks.keep("credentials", self._credentials.round.run)
+        self._accounts = self._accounts_wing(stripe)
         self._begin_schedule(rooms, asker, tasks)
-        return self._pages(PayFlow(rooms, asker), inbox, splynx)
+        door = self._accounts.door(inbox)
+        pay = PayFlow(rooms, asker)
+        overview = CustomerOverview(rooms, pay)
+        return self._pages(_Answering(pay, overview, door, splynx, splynx))
 
     def _begin_schedule(self, rooms: Rooms, asker: StripeAsker, tasks: Supervisor) -> None:
         """Starts the periodic jobs; of several daemons only the leader's do anything."""
@@ -167,14 +215,39 @@ class House:
         leader.on_lead = jobs.hurry
         self._jobs, self._leader = jobs, leader
         jobs.start()
+        tasks.keep("clock-watch", ClockWatch(foundation.clock, jobs.hurry).run)
+        if self._accounts is not None:
+            keeper = self._accounts.keeper(
+                registry=self._registry, troubled=jobs.troubled, leads=lambda: leader.leads
+            )
+            tasks.keep("accounts", keeper.run)
         self._stand_for_leader = lambda: tasks.keep("leader", leader.run)
 
-    def _pages(self, pay: Payments, inbox: EventInbox, viewers: ViewerSource) -> WebDeps:
+    def _accounts_wing(self, stripe: StripeSdkGateway) -> AccountsWing:
+        foundation = self._foundation
+        return AccountsWing(
+            AccountsGround(
+                settings=self._settings,
+                store=AuditJournal(foundation.store),
+                installation=foundation.installation,
+                gateway=stripe,
+                clock=foundation.clock,
+                ids=foundation.ids,
+                changed=foundation.settings_changed,
+            )
+        )
+
+    def _pages(self, flows: _Answering) -> WebDeps:
         settings, foundation = self._settings, self._foundation
         return WebDeps(
-            pay=pay,
-            inbox=inbox,
-            viewers=viewers,
+            pay=flows.pay,
+            overview=flows.overview,
+            inbox=flows.inbox,
+            operations=Operations(foundation.store),
+            links=Links(
+                AuditJournal(foundation.store), flows.documents, foundation.clock, foundation.ids
+            ),
+            viewers=flows.viewers,
             clock=foundation.clock,
             ids=foundation.ids,
             signing_key=Secret(foundation.installation.signing_key.hex()),
@@ -184,25 +257,40 @@ class House:
                 session_cookie=settings.splynx.session_cookie,
                 stripe_js_url=settings.stripe.js_url,
                 stripe_api_origin=origin_of(settings.stripe.api_base),
-                language=settings.document.settings.language,
+                language=settings.business(None).language,
+                timezone=ZoneInfo(settings.splynx.timezone),
             ),
             webhook_endpoint=self._webhook_endpoints().get,
             readiness=self._reasons_not_ready,
-            registry=_registry(),
+            stripe_account_id=self._stripe_account_id,
+            registry=self._registry,
+            settings=self._settings_desk(),
+            credentials=self._credentials.desk if self._credentials else not_connected(settings),
+            accounts=lambda: self._accounts.desk if self._accounts else None,
         )
 
+    def _settings_desk(self) -> SettingsDesk:
+        foundation = self._foundation
+        page = PageSettings(
+            store=AuditJournal(foundation.store),
+            written=self._written,
+            sealer=self._written.key_file.sealer(),
+            clock=foundation.clock,
+            changed=foundation.settings_changed,
+        )
+        return SettingsDesk(page, OutsideTrials(self._splynx, foundation.clock))
+
+    def _stripe_account_id(self, account: StripeAccount) -> str:
+        keys = self._settings.accounts().get(account)
+        return keys.stripe_account if keys else ""
+
     def _webhook_endpoints(self) -> dict[str, WebhookEndpoint]:
-        return {
-            self._foundation.installation.endpoint_name(account): WebhookEndpoint(
-                account, keys.webhook_secrets
-            )
-            for account, keys in self._settings.accounts().items()
-        }
+        return self._accounts.webhook_endpoints() if self._accounts else {}
 
     async def _reasons_not_ready(self) -> list[str]:
         reasons = [f"Not connected yet: {sentence}" for sentence in self._settings.missing]
         try:
-            await self._foundation.store.ping()
+            await self._foundation.store.try_to_write()
             stop = await self._foundation.store.read(money_stop)
             if stop is not None:
                 reasons.append(f"Nothing is charged until case {stop.id} is closed: {stop.summary}")
@@ -231,17 +319,6 @@ class _Bell:
 
 def _nobody() -> None:
     """Answers before there is a pump."""
-
-
-def _effects(rooms: Rooms, asker: StripeAsker) -> Effects:
-    return Effects(
-        rooms,
-        {
-            EffectKind.BOOK_PAYMENT: BookPayment(rooms),
-            EffectKind.RECORD_STATEMENT: RecordStatement(rooms),
-            EffectKind.CANCEL_PAYMENT_INTENT: CancelPaymentIntent(rooms, asker),
-        },
-    )
 
 
 def _registry() -> CollectorRegistry:

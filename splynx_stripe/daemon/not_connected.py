@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 from splynx_stripe.config import Settings
@@ -9,8 +10,9 @@ from splynx_stripe.domain.collection import Route
 from splynx_stripe.domain.errors import RetryableError
 from splynx_stripe.domain.inbox import InboxSource
 from splynx_stripe.domain.payable import Payable
-from splynx_stripe.domain.splynx import Viewer
+from splynx_stripe.domain.splynx import Document, DocumentKind, Receipt, SplynxCustomer, Viewer
 from splynx_stripe.domain.stripe import StripeAccount, StripeEvent
+from splynx_stripe.flows.overview import Overview, PastPayment
 from splynx_stripe.flows.pay import DocumentQuery, PaymentStart, PaymentView
 
 
@@ -29,10 +31,29 @@ class NotConnected:
     async def view_for_link(self, query: DocumentQuery) -> PaymentView:
         self._refuse()
 
-    async def start(self, payable: Payable, route: Route, actor: str) -> PaymentStart:
+    async def start(
+        self, payable: Payable, route: Route, actor: str, *, saves_method: bool = False
+    ) -> PaymentStart:
         self._refuse()
 
     async def outcome(self, payable: Payable, actor: str) -> PaymentView:
+        self._refuse()
+
+    async def overview(self, customer_id: int) -> Overview:
+        self._refuse()
+
+    async def several(self, customer_id: int, choice: str) -> PaymentView:
+        self._refuse()
+
+    async def top_up(self, customer_id: int, amount_text: str, token: str) -> PaymentView:
+        self._refuse()
+
+    async def history(
+        self, customer_id: int, *, before: str, limit: int
+    ) -> tuple[Sequence[PastPayment], str]:
+        self._refuse()
+
+    async def receipt(self, customer_id: int, splynx_payment_id: int) -> Receipt | None:
         self._refuse()
 
     async def receive(
@@ -41,4 +62,10 @@ class NotConnected:
         self._refuse()
 
     async def viewer_of_session(self, session_id: str) -> Viewer | None:
+        self._refuse()
+
+    async def find_document(self, kind: DocumentKind, number: str) -> Document | None:
+        self._refuse()
+
+    async def customer(self, customer_id: int) -> SplynxCustomer | None:
         self._refuse()

@@ -70,13 +70,20 @@ class Jobs:
         """Gives a sentence for each account that could not be read at the last try."""
         return list(self._troubles.values())
 
+    def troubled(self) -> list[StripeAccount]:
+        """Gives the accounts that could not be read at the last try."""
+        return list(self._troubles)
+
     async def poll_all(self) -> None:
         """Reads the events of every account; one that fails does not stop the others."""
         for account in self._accounts():
             try:
                 new = await self._poll.run(account)
             except _TROUBLES as error:
-                log.warning("poll.failed", extra={"account": account.key, "error": str(error)})
+                # What is not for a while, such as a key that is not accepted, needs a person.
+                passes = isinstance(error, RetryableError | OutcomeUnknownError)
+                level = logging.WARNING if passes else logging.ERROR
+                log.log(level, "poll.failed", extra={"account": account.key, "error": str(error)})
                 self._troubles[account] = f"Stripe account {account.key} cannot be read: {error}"
             else:
                 self._troubles.pop(account, None)

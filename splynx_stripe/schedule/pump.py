@@ -1,16 +1,26 @@
-"""The due-work pump: takes what is due from the store and gives it to the flows, bounded."""
+"""The due-work pump: takes what is due from the store and gives it to the flows, bounded.
+
+Each kind has places of its own, so that a Splynx that hangs does not keep events from being
+handled, nor thousands of events a booking from being made. The store is asked when somebody has
+said that there may be work, when work may have been left behind for want of a place, and once
+a second for what became due by the clock.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from splynx_stripe.domain.attempt import Attempt
 from splynx_stripe.domain.effect import StoredEffect
 from splynx_stripe.domain.inbox import InboxEvent
+from splynx_stripe.flows.due_work import DueWork, Limits
+from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.tasks import Supervisor
 from splynx_stripe.store.errors import StoreUnavailableError
 
@@ -19,16 +29,28 @@ log = logging.getLogger(__name__)
 _TICK_S = 1.0
 """How long work that becomes due by the clock waits at most; everything else wakes the pump."""
 
-_PARALLEL_UNDER_PRESSURE = 2
-"""Items at once while many events wait to be acknowledged: that comes first, but work goes on."""
+PLACES = Limits(events=32, effects=8, attempts=4)
+"""How many of each kind are in hand at once. Events are many and most of them small."""
+
+PLACES_UNDER_PRESSURE = Limits(events=4, effects=2, attempts=1)
+"""The same while many events wait to be acknowledged: that comes first, but work goes on."""
+
+_REST_S = 0.03
+"""How long it rests between two questions to the store: what arrives meanwhile goes together."""
+
+_EVENTS, _EFFECTS, _ATTEMPTS = "events", "effects", "attempts"
+
+
+class DueWorkSource(Protocol):
+    """Knows what is due (`flows.due_work.DueWorkFlow`)."""
+
+    async def claim_due(self, limits: Limits) -> DueWork:
+        """Takes what is due, within the limits, in one commit."""
+        ...
 
 
 class EffectsFlow(Protocol):
-    """Claims and carries out effects."""
-
-    async def claim(self, limit: int) -> Sequence[StoredEffect]:
-        """Claims due effects."""
-        ...
+    """Carries out effects."""
 
     async def carry_out(self, effect: StoredEffect) -> None:
         """Carries one out."""
@@ -36,51 +58,54 @@ class EffectsFlow(Protocol):
 
 
 class InboxFlow(Protocol):
-    """Claims and handles events."""
+    """Handles events."""
 
-    async def claim(self, limit: int) -> Sequence[InboxEvent]:
-        """Claims due events."""
-        ...
-
-    async def handle(self, event: InboxEvent) -> None:
-        """Handles one."""
+    async def handle_all(self, events: Sequence[InboxEvent]) -> None:
+        """Handles some that were claimed together."""
         ...
 
 
 class LookAfterFlow(Protocol):
-    """Finds and looks at attempts."""
-
-    async def due(self, limit: int) -> Sequence[Attempt]:
-        """Finds attempts that are due."""
-        ...
+    """Looks at attempts."""
 
     async def look_at(self, attempt: Attempt) -> None:
         """Looks at one."""
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Where due work comes from and who does it."""
+
+    due_work: DueWorkSource
+    inbox: InboxFlow
+    effects: EffectsFlow
+    look_after: LookAfterFlow
+
+
 class Pump:
-    """Runs due work with at most `parallel` items at once; never two on the same attempt look."""
+    """Runs due work within its places; never two on the same attempt look."""
 
     def __init__(
         self,
+        flows: Flows,
         *,
-        effects: EffectsFlow,
-        inbox: InboxFlow,
-        look_after: LookAfterFlow,
         tasks: Supervisor,
-        parallel: int = 8,
+        clock: Clock,
+        places: Limits = PLACES,
         is_pressed: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._effects = effects
-        self._inbox = inbox
-        self._look_after = look_after
+        self._flows = flows
         self._tasks = tasks
-        self._parallel = parallel
+        self._clock = clock
+        self._places = places
         self._is_pressed = is_pressed
         self._running: dict[str, asyncio.Task[Any]] = {}
+        self._taken: Counter[str] = Counter()
         self._woken = asyncio.Event()
         self._claiming = asyncio.Lock()
+        self._left_behind = self._attempts_left_behind = False
+        self._looked_at_s = float("-inf")
         self._stopping = False
 
     def wake(self) -> None:
@@ -92,12 +117,11 @@ class Pump:
         while not self._stopping:
             self._woken.clear()
             try:
-                started = await self.pump_once()
+                await self._pump(looks=self._is_time_to_look())
             except StoreUnavailableError as error:
                 log.warning("pump.waits", extra={"error": str(error)})
-                started = 0
-            if not started:
-                await self._wait_for_work()
+            await self._wait_for_work()
+            await self._clock.sleep(_REST_S)
 
     async def stop(self, timeout_s: float) -> None:
         """Takes no new work and waits for the work in hand; what is left resumes at next start.
@@ -116,22 +140,7 @@ class Pump:
 
     async def pump_once(self) -> int:
         """Starts what is due, as far as there is room, and says how many items that were."""
-        async with self._claiming:
-            return await self._claim_and_begin()
-
-    async def _claim_and_begin(self) -> int:
-        if not self._room():
-            return 0
-        started = 0
-        for event in await self._inbox.claim(self._room()):
-            started += self._begin(f"inbox:{event.id}", self._inbox.handle(event))
-        for effect in await self._effects.claim(self._room()):
-            started += self._begin(f"effect:{effect.key}", self._effects.carry_out(effect))
-        for attempt in await self._look_after.due(self._room()):
-            name = f"look:{attempt.id}"
-            if name not in self._running:
-                started += self._begin(name, self._look_after.look_at(attempt))
-        return started
+        return await self._pump(looks=True)
 
     async def drain(self) -> None:
         """Pumps until nothing is due and nothing runs. For tests and commands that want an end."""
@@ -139,19 +148,72 @@ class Pump:
             if self._running:
                 await asyncio.wait(set(self._running.values()))
 
-    def _room(self) -> int:
-        parallel = _PARALLEL_UNDER_PRESSURE if self._is_pressed() else self._parallel
-        return max(parallel - len(self._running), 0)
+    async def _pump(self, *, looks: bool) -> int:
+        async with self._claiming:
+            room = self._room(looks=looks)
+            self._left_behind = True  # until the store has said otherwise
+            due = await self._claimed(room)
+            self._attempts_left_behind = looks and len(due.attempts) == room.attempts
+            self._left_behind = (
+                self._attempts_left_behind
+                or len(due.events) == room.events
+                or len(due.effects) == room.effects
+            )
+            return self._begin_all(due)
 
-    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> int:
+    async def _claimed(self, room: Limits) -> DueWork:
+        if not (room.events or room.effects or room.attempts):
+            return DueWork()
+        return await self._flows.due_work.claim_due(room)
+
+    def _is_time_to_look(self) -> bool:
+        """Says whether a second has passed: attempts become due by the clock, nobody wakes us."""
+        now_s = self._clock.monotonic()
+        if now_s - self._looked_at_s < _TICK_S and not self._attempts_left_behind:
+            return False
+        self._looked_at_s = now_s
+        return True
+
+    def _room(self, *, looks: bool) -> Limits:
+        places = PLACES_UNDER_PRESSURE if self._is_pressed() else self._places
+        taken = self._taken
+        return Limits(
+            events=max(places.events - taken[_EVENTS], 0),
+            effects=max(places.effects - taken[_EFFECTS], 0),
+            attempts=max(places.attempts - taken[_ATTEMPTS], 0) if looks else 0,
+        )
+
+    def _begin_all(self, due: DueWork) -> int:
+        flows, started = self._flows, 0
+        if due.events:
+            started += self._begin(
+                f"inbox:{due.events[0].id}",
+                flows.inbox.handle_all(due.events),
+                _EVENTS,
+                len(due.events),
+            )
+        for effect in due.effects:
+            started += self._begin(
+                f"effect:{effect.key}", flows.effects.carry_out(effect), _EFFECTS
+            )
+        for attempt in due.attempts:
+            name = f"look:{attempt.id}"
+            if name not in self._running:
+                started += self._begin(name, flows.look_after.look_at(attempt), _ATTEMPTS)
+        return started
+
+    def _begin(self, name: str, work: Coroutine[Any, Any, None], kind: str, places: int = 1) -> int:
         task = self._tasks.start(name, _until_the_store_fails(name, work))
         self._running[name] = task
-        task.add_done_callback(lambda _: self._end(name))
-        return 1
+        self._taken[kind] += places
+        task.add_done_callback(lambda _: self._end(name, kind, places))
+        return places
 
-    def _end(self, name: str) -> None:
+    def _end(self, name: str, kind: str, places: int) -> None:
         self._running.pop(name, None)
-        self.wake()
+        self._taken[kind] -= places
+        if self._left_behind:
+            self.wake()
 
     async def _wait_for_work(self) -> None:
         try:

@@ -35,6 +35,7 @@ _SERVICES = (
     "_mandate_service",
     "_payment_intent_service",
     "_payment_method_service",
+    "_dispute_service",
     "_refund_service",
     "_setup_intent_service",
     "_webhook_endpoint_service",
@@ -44,6 +45,7 @@ _EVENT_OBJECTS = (
     stripe.Customer,
     stripe.PaymentIntent,
     stripe.PaymentMethod,
+    stripe.Dispute,
     stripe.Refund,
     stripe.SetupIntent,
 )

@@ -39,7 +39,6 @@ from tests.contract.stripe_gateway_rig import (
 from tests.contract.stripe_sandbox_running import SECRET_KEY
 
 EVA = StripeCustomerOrder("Eva Malá", "eva@example.net", "+420 601 1", {"splynx_customer_id": "7"})
-HOOK_URL = "https://isp.example.net/stripe/webhook/abc"
 
 
 async def all_events(here: Rig, account: StripeAccount = HERE) -> list[StripeEvent]:
@@ -324,44 +323,6 @@ async def test_doctor_learns_who_the_key_belongs_to_and_how_wrong_our_clock_is()
     assert status.charges_enabled
     assert not status.livemode
     assert status.clock_skew_s == pytest.approx(0.25)
-
-
-async def test_a_webhook_endpoint_is_made_once_in_our_version_and_adopted_later() -> None:
-    async with rig() as here:
-        secret = await here.gateway.ensure_webhook_endpoint(HERE, HOOK_URL)
-        again = await here.gateway.ensure_webhook_endpoint(HERE, HOOK_URL)
-        (endpoint,) = here.stripe.sandbox.state.book().webhook_endpoints.values()
-
-    assert secret is not None
-    assert secret.reveal().startswith("whsec_")
-    assert again is None
-    assert endpoint["url"] == HOOK_URL
-    assert endpoint["api_version"] == API_VERSION
-    assert set(endpoint["enabled_events"]) == set(HANDLED_EVENT_TYPES)
-
-
-async def test_a_webhook_endpoint_that_was_switched_off_or_narrowed_is_mended() -> None:
-    async with rig() as here:
-        await here.gateway.ensure_webhook_endpoint(HERE, HOOK_URL)
-        (endpoint,) = here.stripe.sandbox.state.book().webhook_endpoints.values()
-        endpoint.update(status="disabled", enabled_events=["payment_intent.succeeded"])
-
-        assert await here.gateway.ensure_webhook_endpoint(HERE, HOOK_URL) is None
-
-    assert endpoint["status"] == "enabled"
-    assert set(endpoint["enabled_events"]) == set(HANDLED_EVENT_TYPES)
-
-
-async def test_a_webhook_endpoint_of_another_version_is_not_trusted() -> None:
-    async with rig() as here:
-        await here.gateway.ensure_webhook_endpoint(HERE, HOOK_URL)
-        (endpoint,) = here.stripe.sandbox.state.book().webhook_endpoints.values()
-        endpoint["api_version"] = "2020-08-27"
-
-        secret = await here.gateway.ensure_webhook_endpoint(HERE, HOOK_URL)
-        here.stripe.checker.problems.clear()
-
-    assert secret is not None
 
 
 async def test_no_secret_reaches_the_log_even_when_everything_is_logged(

@@ -343,7 +343,7 @@ async def test_a_list_that_goes_round_in_circles_ends() -> None:
     page = {"object": "list", "has_more": True, "data": [endpoint]}
     async with answering(json.dumps(page).encode()) as gateway:
         with pytest.raises(OutcomeUnknownError, match="repeats itself"):
-            await gateway.ensure_webhook_endpoint(HERE, "https://isp.example.net/stripe")
+            await gateway.webhook_endpoints.all_endpoints(HERE, connect=False)
 
 
 async def test_a_key_in_use_is_waited_for() -> None:

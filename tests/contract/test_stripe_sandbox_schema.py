@@ -26,6 +26,7 @@ async def payments_tour(v1: stripe._v1_services.V1Services) -> None:
     await v1.payment_methods.retrieve_async(method.id)
     await v1.payment_methods.list_async({"customer": customer.id})
     await v1.customers.payment_methods.list_async(customer.id)
+    await v1.customers.payment_methods.retrieve_async(customer.id, method.id)
     intent = await v1.payment_intents.create_async(
         {
             "amount": 999,
@@ -68,6 +69,7 @@ async def settings_tour(v1: stripe._v1_services.V1Services) -> None:
     await v1.setup_intents.retrieve_async(setup.id)
     await v1.setup_intents.list_async()
     await v1.setup_intents.cancel_async((await v1.setup_intents.create_async()).id)
+    await bank_accounts_tour(v1)
     hook = await v1.webhook_endpoints.create_async(
         {"url": "https://isp.example.net/hook", "enabled_events": ["charge.dispute.created"]}
     )
@@ -78,6 +80,36 @@ async def settings_tour(v1: stripe._v1_services.V1Services) -> None:
     events = await v1.events.list_async({"limit": 100})
     await v1.events.retrieve_async(events.data[0].id)
     await v1.accounts.retrieve_current_async()
+
+
+async def bank_accounts_tour(v1: stripe._v1_services.V1Services) -> None:
+    customer = await v1.customers.create_async()
+    american = {"routing_number": "110000000", "account_holder_type": "individual"}
+    banks = {
+        "us_bank_account": american | {"account_number": "000888888883"},
+        "au_becs_debit": {"bsb_number": "000000", "account_number": "000123456789"},
+        "acss_debit": {
+            "institution_number": "000",
+            "transit_number": "11000",
+            "account_number": "000777777771",
+        },
+    }
+    proofs = {"us_bank_account": {"amounts": [32, 45]}, "acss_debit": {"descriptor_code": "SM11AA"}}
+    for kind, bank in banks.items():
+        data = {"type": kind, kind: bank, "billing_details": {"name": "J", "email": "j@x.example"}}
+        params: Any = {
+            "customer": customer.id,
+            "allowed_payment_method_types": [kind],
+            "payment_method_data": data,
+            "confirm": True,
+            "expand": ["payment_method"],
+        }
+        setup = await v1.setup_intents.create_async(params)
+        if kind in proofs:
+            setup = await v1.setup_intents.verify_microdeposits_async(setup.id, proofs[kind])  # type: ignore[arg-type]  # built in steps
+        assert setup.status == "succeeded"
+        assert isinstance(setup.mandate, str)
+        await v1.mandates.retrieve_async(setup.mandate, {"expand": ["payment_method"]})
 
 
 async def cancel_a_refund(stage: Running, v1: stripe._v1_services.V1Services) -> None:

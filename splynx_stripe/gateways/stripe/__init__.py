@@ -7,14 +7,13 @@ from splynx_stripe.gateways.stripe.client import (
     StripeCredentials,
     StripeEndpoints,
 )
-from splynx_stripe.gateways.stripe.gateway import AccountStatus, StripeSdkGateway
+from splynx_stripe.gateways.stripe.gateway import StripeSdkGateway
 from splynx_stripe.gateways.stripe.webhook import BadSignatureError, parse_event, verify_webhook
 from splynx_stripe.gateways.stripe.wire import API_VERSION, HANDLED_EVENT_TYPES
 
 __all__ = [
     "API_VERSION",
     "HANDLED_EVENT_TYPES",
-    "AccountStatus",
     "BadSignatureError",
     "RateLimits",
     "StripeCredentials",

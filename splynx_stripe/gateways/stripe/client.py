@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 import aiohttp
 import stripe
@@ -48,6 +49,8 @@ class StripeCredentials:
 
     secret_key: Secret
     webhook_secrets: tuple[Secret, ...] = ()
+    stripe_account: str = ""
+    """Stripe's id of a connected account, for which `secret_key` is our platform's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,26 @@ class Answer:
         return self.headers.get("Idempotent-Replayed", "").lower() == "true"
 
 
-Send = Callable[[stripe.StripeClient], Awaitable[stripe.StripeObject]]
+class Sent(Protocol):
+    """What a method of the SDK gives: something that knows the answer it was made of."""
+
+    @property
+    def last_response(self) -> stripe.StripeResponse | None:
+        """Gives the answer, None when the SDK did not keep it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    last_response: stripe.StripeResponse | None
+
+
+def raw_answer(response: object) -> Sent:
+    """Gives the answer of the SDK's raw request the form of all others."""
+    return _Raw(response if isinstance(response, stripe.StripeResponse) else None)
+
+
+Send = Callable[[stripe.StripeClient], Awaitable[Sent]]
 
 
 class _Transport(stripe.AIOHTTPClient):
@@ -267,6 +289,7 @@ def _sdk_client(
 ) -> stripe.StripeClient:
     return stripe.StripeClient(
         given.secret_key.reveal(),
+        stripe_account=given.stripe_account or None,
         stripe_version=API_VERSION,
         base_addresses={"api": endpoints.api_base, "connect": endpoints.connect_base},
         max_network_retries=0,

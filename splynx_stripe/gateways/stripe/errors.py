@@ -34,6 +34,8 @@ from splynx_stripe.kit.rate_limit import Priority
 
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
 RESOURCE_MISSING = "resource_missing"
+INVALID_KEY = "invalid_api_key"
+"""The code of our own for a key that Stripe does not know (any more)."""
 
 _AGAIN_AFTER_S = 1.0
 """How long to wait when Stripe does not say; its buckets refill every second."""
@@ -91,6 +93,10 @@ def translate(error: Exception, operation: Operation, account: StripeAccount) ->
     said = _said(error)
     if isinstance(error, stripe.StripeError) and said is not None:
         return _refusal(error, said, operation, account)
+    if isinstance(error, stripe.oauth_error.OAuthError):
+        said = _said_by_oauth(error)
+    if isinstance(error, stripe.StripeError) and said is not None:
+        return _refusal(error, said, operation, account)
     if isinstance(error.__cause__, _NEVER_SENT):
         return RetryableError(
             f"Stripe could not be reached to {operation.does} ({type(error.__cause__).__name__})."
@@ -120,6 +126,14 @@ def _said(error: Exception) -> Mapping[str, object] | None:
     body = error.json_body if isinstance(error, stripe.StripeError) else None
     said = body.get("error") if isinstance(body, Mapping) else None
     return said if isinstance(said, Mapping) else None
+
+
+def _said_by_oauth(error: stripe.StripeError) -> Mapping[str, object] | None:
+    """Gives the error of Stripe's OAuth, which has words where the API has an object."""
+    body = error.json_body
+    if not isinstance(body, Mapping) or not isinstance(body.get("error"), str):
+        return None
+    return {"code": body["error"], "message": body.get("error_description")}
 
 
 def _refusal(
@@ -182,7 +196,7 @@ def _not_permitted(
         code = code or permission.group(1)
     elif status == _UNAUTHORIZED:
         what = f"the secret key is wrong or revoked ({sentence}) Put a valid key there"
-        code = code or "invalid_api_key"
+        code = code or INVALID_KEY
     else:
         what = f"the key may not do this ({sentence}) Check the key and the state of the account"
         code = code or "forbidden"

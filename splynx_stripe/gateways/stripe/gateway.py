@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
 
 import aiohttp
 import stripe
-from stripe.params import (
-    EventListParams,
-    PaymentIntentListParams,
-    WebhookEndpointCreateParams,
-    WebhookEndpointListParams,
-    WebhookEndpointUpdateParams,
-)
+from stripe.params import EventListParams, PaymentIntentListParams
 
-from splynx_stripe.domain.errors import BrokenInvariantError, OutcomeUnknownError, RejectedError
+from splynx_stripe.domain.connection import AccountStatus
+from splynx_stripe.domain.errors import BrokenInvariantError, RejectedError
 from splynx_stripe.domain.metadata import ATTEMPT
 from splynx_stripe.domain.stripe import (
     Observed,
@@ -31,8 +24,14 @@ from splynx_stripe.domain.stripe import (
     StripeEvent,
 )
 from splynx_stripe.gateways.stripe import webhook, wire
+from splynx_stripe.gateways.stripe.calls import (
+    PAGE_SIZE,
+    READING,
+    StripeCalls,
+    read_shape,
+    understood,
+)
 from splynx_stripe.gateways.stripe.client import (
-    READ_RETRIES,
     Answer,
     RateLimits,
     Send,
@@ -40,17 +39,17 @@ from splynx_stripe.gateways.stripe.client import (
     StripeCredentials,
     StripeEndpoints,
 )
+from splynx_stripe.gateways.stripe.disputes import StripeDisputeCalls
 from splynx_stripe.gateways.stripe.errors import UNEXPECTED_STATE, Operation, named
+from splynx_stripe.gateways.stripe.oauth import OAuthClient, StripeOAuth
+from splynx_stripe.gateways.stripe.preflight import Preflight
+from splynx_stripe.gateways.stripe.setup_intents import StripeSavedMethodCalls
+from splynx_stripe.gateways.stripe.webhook_endpoints import WebhookEndpoints
 from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.rate_limit import Priority
-from splynx_stripe.kit.secret import Secret
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-_PAGE_SIZE = 100  # Stripe's maximum
-_READING: stripe.RequestOptions = {"max_network_retries": READ_RETRIES}
 _IN_BACKGROUND = Priority.BACKGROUND
 
 _CREATE_CUSTOMER = Operation("customers.create", "create a customer", writes=True)
@@ -62,25 +61,6 @@ _FIND = Operation(
 )
 _EVENTS = Operation("events.list", "list events", writes=False, priority=_IN_BACKGROUND)
 _ACCOUNT = Operation("account.retrieve", "describe the account", writes=False)
-_ENDPOINTS = Operation("webhook_endpoints.list", "list webhook endpoints", writes=False)
-_ADD_ENDPOINT = Operation("webhook_endpoints.create", "create a webhook endpoint", writes=True)
-_MEND_ENDPOINT = Operation("webhook_endpoints.update", "update a webhook endpoint", writes=True)
-
-
-@dataclass(frozen=True, slots=True)
-class AccountStatus:
-    """What `doctor` shows of an account.
-
-    `clock_skew_s` is how far our clock is ahead of Stripe's, by a Date header of whole seconds;
-    None when there was none.
-    """
-
-    id: str
-    country: str
-    default_currency: str
-    charges_enabled: bool
-    livemode: bool
-    clock_skew_s: float | None
 
 
 class StripeSdkGateway:
@@ -100,15 +80,17 @@ class StripeSdkGateway:
         limits: RateLimits = RateLimits(),  # noqa: B008 (frozen)
         timeout_s: float = 30.0,
     ) -> None:
-        self._connections = StripeConnections(
-            endpoints=endpoints,
-            credentials=credentials,
-            session=session,
-            clock=clock,
-            limits=limits,
-            timeout_s=timeout_s,
+        self._calls = StripeCalls(
+            StripeConnections(
+                endpoints=endpoints,
+                credentials=credentials,
+                session=session,
+                clock=clock,
+                limits=limits,
+                timeout_s=timeout_s,
+            )
         )
-        self._priority: Priority | None = None
+        self._connect_base = endpoints.connect_base
 
     def with_priority(self, priority: Priority) -> StripeSdkGateway:
         """Gives the same gateway, with the same limits, whose every call has this priority.
@@ -116,9 +98,28 @@ class StripeSdkGateway:
         Without it, lists are background work and everything else is done for a person.
         """
         view = object.__new__(StripeSdkGateway)
-        view._connections = self._connections
-        view._priority = priority
+        view._calls = self._calls.with_priority(priority)
+        view._connect_base = self._connect_base
         return view
+
+    @property
+    def webhook_endpoints(self) -> WebhookEndpoints:
+        """Gives the part that knows webhook endpoints."""
+        return WebhookEndpoints(self._calls)
+
+    def oauth(self, clients: Mapping[bool, OAuthClient]) -> StripeOAuth:
+        """Gives the part that connects accounts, with our platform of each mode."""
+        return StripeOAuth(self._calls, clients, self._connect_base)
+
+    @property
+    def saved_methods(self) -> StripeSavedMethodCalls:
+        """Gives the part that knows SetupIntents, PaymentMethods and mandates."""
+        return StripeSavedMethodCalls(self._call)
+
+    @property
+    def disputes(self) -> StripeDisputeCalls:
+        """Gives the part that knows disputes."""
+        return StripeDisputeCalls(self._call)
 
     async def create_customer(
         self, account: StripeAccount, order: StripeCustomerOrder, *, idempotency_key: str
@@ -129,7 +130,7 @@ class StripeSdkGateway:
         answer = await self._call(
             account, _CREATE_CUSTOMER, lambda sdk: sdk.v1.customers.create_async(params, options)
         )
-        return _understood(wire.customer_id, answer, _CREATE_CUSTOMER)
+        return understood(wire.customer_id, answer, _CREATE_CUSTOMER)
 
     async def create_payment_intent(
         self, account: StripeAccount, order: PaymentIntentOrder, *, idempotency_key: str
@@ -148,7 +149,7 @@ class StripeSdkGateway:
         answer = await self._call(
             account, _CREATE, lambda sdk: sdk.v1.payment_intents.create_async(params, options)
         )
-        intent = _understood(wire.payment_intent, answer, _CREATE)
+        intent = understood(wire.payment_intent, answer, _CREATE)
         _check_mode(account, intent)
         _check_order(order, intent)
         # A replayed answer shows how it was when it was created, not how it is.
@@ -161,7 +162,7 @@ class StripeSdkGateway:
             account,
             _RETRIEVE,
             lambda sdk: sdk.v1.payment_intents.retrieve_async(
-                intent_id, {"expand": ["payment_method"]}, _READING
+                intent_id, {"expand": ["payment_method"]}, READING
             ),
         )
         return _observed(account, intent_id, answer, _RETRIEVE)
@@ -200,18 +201,18 @@ class StripeSdkGateway:
         def fetch(sdk: stripe.StripeClient, after: str) -> Awaitable[stripe.StripeObject]:
             params: PaymentIntentListParams = {
                 "created": {"gte": period[0], "lte": period[1]},
-                "limit": _PAGE_SIZE,
+                "limit": PAGE_SIZE,
             }
             if customer:
                 params["customer"] = customer
             if after:
                 params["starting_after"] = after
-            return sdk.v1.payment_intents.list_async(params, _READING)
+            return sdk.v1.payment_intents.list_async(params, READING)
 
         found: dict[str, Observed] = {}
-        async for answer, page in self._pages(account, _FIND, fetch):
+        async for answer, page in self._calls.pages(account, _FIND, fetch):
             for raw in page.items:
-                intent = _read(wire.payment_intent, raw, _FIND)
+                intent = read_shape(wire.payment_intent, raw, _FIND)
                 _check_mode(account, intent)
                 if customer in ("", intent.customer):
                     found[intent.id] = Observed(intent, answer.started_at)
@@ -232,13 +233,13 @@ class StripeSdkGateway:
             params: EventListParams = {
                 "types": list(wire.HANDLED_EVENT_TYPES),
                 "created": {"gte": since},
-                "limit": _PAGE_SIZE,
+                "limit": PAGE_SIZE,
             }
             if after:
                 params["starting_after"] = after
-            return sdk.v1.events.list_async(params, _READING)
+            return sdk.v1.events.list_async(params, READING)
 
-        async for _, page in self._pages(account, _EVENTS, fetch):
+        async for _, page in self._calls.pages(account, _EVENTS, fetch):
             yield [
                 event
                 for event in (_listed_event(account, raw) for raw in page.items)
@@ -252,9 +253,9 @@ class StripeSdkGateway:
     async def account_status(self, account: StripeAccount) -> AccountStatus:
         """Asks Stripe who the key belongs to and whether it may charge."""
         answer = await self._call(
-            account, _ACCOUNT, lambda sdk: sdk.v1.accounts.retrieve_current_async(options=_READING)
+            account, _ACCOUNT, lambda sdk: sdk.v1.accounts.retrieve_current_async(options=READING)
         )
-        shape = _understood(wire.account, answer, _ACCOUNT)
+        shape = understood(wire.account, answer, _ACCOUNT)
         return AccountStatus(
             id=shape.id,
             country=shape.country,
@@ -262,100 +263,15 @@ class StripeSdkGateway:
             charges_enabled=shape.charges_enabled,
             livemode=account.livemode,  # the key's prefix was compared with it before asking
             clock_skew_s=_clock_skew_s(answer),
+            name=shape.name,
         )
 
-    async def ensure_webhook_endpoint(self, account: StripeAccount, url: str) -> Secret | None:
-        """Makes sure that Stripe delivers our events to `url` in our API version.
-
-        Gives the signing secret of a new endpoint. Stripe shows it only then: None means that
-        the endpoint was there already, and whoever has lost its secret has to delete it in the
-        Stripe dashboard and ask again.
-        """
-        here = [each for each in await self._webhook_endpoints(account) if each.url == url]
-        ours = [each for each in here if each.api_version == wire.API_VERSION]
-        for stale in here:
-            if stale not in ours:
-                log.warning("stripe.webhook_of_other_version", extra={"endpoint": stale.id})
-        if not ours:
-            return await self._add_webhook_endpoint(account, url)
-        await self._mend_webhook_endpoint(account, ours[0])
-        return None
-
-    async def _webhook_endpoints(self, account: StripeAccount) -> list[wire.WebhookEndpointShape]:
-        def fetch(sdk: stripe.StripeClient, after: str) -> Awaitable[stripe.StripeObject]:
-            params: WebhookEndpointListParams = {"limit": _PAGE_SIZE}
-            if after:
-                params["starting_after"] = after
-            return sdk.v1.webhook_endpoints.list_async(params, _READING)
-
-        return [
-            _read(wire.webhook_endpoint, raw, _ENDPOINTS)
-            async for _, page in self._pages(account, _ENDPOINTS, fetch)
-            for raw in page.items
-        ]
-
-    async def _add_webhook_endpoint(self, account: StripeAccount, url: str) -> Secret:
-        params: WebhookEndpointCreateParams = {
-            "url": url,
-            "enabled_events": list(wire.HANDLED_EVENT_TYPES),
-            "api_version": wire.API_VERSION,
-            "description": "splynx-stripe",
-        }
-        answer = await self._call(
-            account,
-            _ADD_ENDPOINT,
-            lambda sdk: sdk.v1.webhook_endpoints.create_async(params),
-        )
-        created = _understood(wire.webhook_endpoint, answer, _ADD_ENDPOINT)
-        return Secret(created.secret)
-
-    async def _mend_webhook_endpoint(
-        self, account: StripeAccount, endpoint: wire.WebhookEndpointShape
-    ) -> None:
-        """Switches it on again and subscribes to what is missing; more than ours does no harm."""
-        subscribed = set(endpoint.enabled_events)
-        if endpoint.status == "enabled" and (
-            "*" in subscribed or subscribed >= set(wire.HANDLED_EVENT_TYPES)
-        ):
-            return
-        params: WebhookEndpointUpdateParams = {
-            "enabled_events": list(wire.HANDLED_EVENT_TYPES),
-            "disabled": False,
-        }
-        await self._call(
-            account,
-            _MEND_ENDPOINT,
-            lambda sdk: sdk.v1.webhook_endpoints.update_async(endpoint.id, params),
-        )
+    async def missing_permissions(self, account: StripeAccount) -> Sequence[str]:
+        """Gives a line for each permission that a key lacks, and what does not work without it."""
+        return await Preflight(self._calls).missing(account)
 
     async def _call(self, account: StripeAccount, operation: Operation, send: Send) -> Answer:
-        connection = self._connections.of(account, operation)
-        return await connection.call(operation, send, self._priority or operation.priority)
-
-    async def _pages(
-        self,
-        account: StripeAccount,
-        operation: Operation,
-        fetch: Callable[[stripe.StripeClient, str], Awaitable[stripe.StripeObject]],
-    ) -> AsyncIterator[tuple[Answer, wire.Page]]:
-        """Fetches a list to its end. A list that goes round in circles is not understood."""
-        after, visited = "", {""}
-        while True:
-            answer = await self._call(account, operation, _after(fetch, after))
-            page = _understood(wire.page, answer, operation)
-            yield answer, page
-            after = page.next_after
-            if not after:
-                return
-            if after in visited:
-                raise _not_understood(operation, "the list repeats itself")
-            visited.add(after)
-
-
-def _after(
-    fetch: Callable[[stripe.StripeClient, str], Awaitable[stripe.StripeObject]], after: str
-) -> Send:
-    return lambda sdk: fetch(sdk, after)
+        return await self._calls.call(account, operation, send)
 
 
 def _listed_event(account: StripeAccount, raw: Mapping[str, object]) -> StripeEvent:
@@ -363,37 +279,17 @@ def _listed_event(account: StripeAccount, raw: Mapping[str, object]) -> StripeEv
     try:
         event = wire.event(raw, body)
     except wire.ShapeError as error:
-        event = _read(lambda listed: wire.event_envelope(listed, body), raw, _EVENTS)
+        event = read_shape(lambda listed: wire.event_envelope(listed, body), raw, _EVENTS)
         log.warning("stripe.event_not_understood", extra={"event": event.id, "why": str(error)})
     if event.livemode != account.livemode:
         raise _other_mode(account, event.id)
     return event
 
 
-def _understood(read: Callable[[object], T], answer: Answer, operation: Operation) -> T:
-    return _read(read, answer.data, operation)
-
-
-def _read(read: Callable[[object], T], raw: object, operation: Operation) -> T:
-    try:
-        return read(raw)
-    except wire.ShapeError as error:
-        raise _not_understood(operation, str(error)) from error
-
-
-def _not_understood(operation: Operation, why: str) -> OutcomeUnknownError:
-    """An answer of success that we cannot read proves nothing: neither that it happened nor not."""
-    return OutcomeUnknownError(
-        f"Stripe was asked to {operation.does}; its answer is {why}. What happened has to be found"
-        " out by asking again; if this stays, this version of splynx-stripe does not fit Stripe's"
-        " API."
-    )
-
-
 def _observed(
     account: StripeAccount, intent_id: str, answer: Answer, operation: Operation
 ) -> Observed:
-    intent = _understood(wire.payment_intent, answer, operation)
+    intent = understood(wire.payment_intent, answer, operation)
     _check_mode(account, intent)
     if intent.id != intent_id:
         raise BrokenInvariantError(

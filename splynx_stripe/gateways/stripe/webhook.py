@@ -50,8 +50,8 @@ def verify_webhook(
     secrets: Sequence[Secret],
     now: datetime,
     tolerance_s: int = TOLERANCE_S,
-) -> None:
-    """Returns if `body` was signed with one of `secrets` within `tolerance_s` of `now`.
+) -> Secret:
+    """Gives the one of `secrets` that `body` was signed with, within `tolerance_s` of `now`.
 
     Several secrets are accepted while one is being rolled. The age is judged only after the
     signature is proven, so `too_old` and `in_the_future` speak of clocks and not of forgers.
@@ -66,13 +66,15 @@ def verify_webhook(
         raise BadSignatureError("no_secret")
     timestamp, signatures = _parts(header)
     signed = f"{timestamp}.".encode() + body
-    if not _any_match(signed, signatures, usable):
+    secret = _matching(signed, signatures, usable)
+    if secret is None:
         raise BadSignatureError("no_match")
     age_s = now.timestamp() - int(timestamp)
     if age_s > tolerance_s:
         raise BadSignatureError("too_old")
     if age_s < -tolerance_s:
         raise BadSignatureError("in_the_future")
+    return secret
 
 
 def _parts(header: str) -> tuple[str, list[bytes]]:
@@ -87,13 +89,15 @@ def _parts(header: str) -> tuple[str, list[bytes]]:
     return timestamps[0], signatures
 
 
-def _any_match(signed: bytes, signatures: Sequence[bytes], secrets: Sequence[Secret]) -> bool:
+def _matching(
+    signed: bytes, signatures: Sequence[bytes], secrets: Sequence[Secret]
+) -> Secret | None:
     """Compares every pair, so that the time taken does not tell which one matched."""
-    matched = False
+    matched = None
     for secret in secrets:
         expected = hmac.new(secret.reveal().encode(), signed, hashlib.sha256).hexdigest().encode()
         for signature in signatures:
-            matched |= hmac.compare_digest(expected, signature)
+            matched = secret if hmac.compare_digest(expected, signature) else matched
     return matched
 
 
@@ -106,7 +110,7 @@ def parse_envelope(body: bytes) -> StripeEvent:
     Raises:
         RejectedError: As `parse_event`.
     """
-    return _understood(wire.event_envelope, body)
+    return _understood(wire.event_envelope_of, body)
 
 
 def parse_event(body: bytes) -> StripeEvent:
@@ -116,12 +120,12 @@ def parse_event(body: bytes) -> StripeEvent:
         RejectedError: It is not understood. Park it and let a person look; it may be of another
             API version, or a thin event of the v2 API, which we do not subscribe to.
     """
-    return _understood(wire.event, body)
+    return _understood(wire.event_of, body)
 
 
-def _understood(read: Callable[[object, bytes], StripeEvent], body: bytes) -> StripeEvent:
+def _understood(read: Callable[[bytes], StripeEvent], body: bytes) -> StripeEvent:
     try:
-        return read(wire.read_json(body), body)
+        return read(body)
     except wire.ShapeError as error:
         raise RejectedError(
             f"The event from Stripe is not understood: {error}. No money was moved by this; check"

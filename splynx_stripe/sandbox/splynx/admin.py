@@ -40,6 +40,7 @@ class AdminPages:
         app.router.add_get("/admin", _to_admin)
         app.router.add_get("/admin/", self._customers)
         app.router.add_get("/admin/customers", self._customers)
+        app.router.add_get("/admin/customers/view", self._customer)
         app.router.add_get("/admin/invoices", self._invoices)
         app.router.add_get("/admin/payments", self._payments)
         app.router.add_get("/admin/statements", self._statements)
@@ -69,6 +70,15 @@ class AdminPages:
             for row in list(self._state.customers)[:ROWS_SHOWN]
         )
         return self._list(request, "Customers", "Id,Name,E-mail,Status,Balance", rows)
+
+    async def _customer(self, request: web.Request) -> web.Response:
+        number = request.query.get("id", "")
+        row = self._state.customers.get(int(number)) if number.isdecimal() else None
+        if row is None:
+            raise web.HTTPNotFound
+        balance = f"{self._state.billings[row.id].deposit:.2f}"
+        rows = [(row.id, row.name, row.email, row.status, balance)]
+        return self._list(request, "Customer", "Id,Name,E-mail,Status,Balance", rows)
 
     async def _invoices(self, request: web.Request) -> web.Response:
         rows = (

@@ -101,6 +101,8 @@ def add_payment(state: SplynxState, payment: Payment) -> Payment:
     payment.remind_amount = max(payment.amount, ZERO)
     if refund:
         _refund_credit_note(state, payment)
+        if state.options.negative_payment_reopens:
+            _take_back(state, payment)
     else:
         _allocate(state, payment)
     return payment
@@ -131,6 +133,23 @@ def _reopen(invoice: Invoice, amount: Decimal) -> None:
     invoice.due += amount
     invoice.status, invoice.payment_id = "not_paid", 0
     invoice.date_payment = UNSET_DATE
+
+
+def _take_back(state: SplynxState, payment: Payment) -> None:
+    """Opens the document that a payment below zero names, as far as payments had covered it."""
+    if payment.request_id:
+        proforma = state.proformas[payment.request_id]
+        proforma.status, proforma.payment_id = "not_paid", 0
+        proforma.date_payment = UNSET_DATE
+    left = -payment.amount if payment.invoice_id else ZERO
+    for relation in state.relations.of_customer(payment.customer_id):
+        if relation.type == "payment" and relation.invoice_id == payment.invoice_id and left > 0:
+            amount = min(left, relation.amount)
+            left -= amount
+            relation.amount -= amount
+            _reopen(state.invoices[relation.invoice_id], amount)
+            if relation.amount == 0:
+                state.relations.remove(relation)
 
 
 def _allocate(state: SplynxState, payment: Payment) -> None:

@@ -51,6 +51,8 @@ class SplynxSandboxOptions:
     """PUT without the required fields answers 202 and changes nothing (7, row 7)."""
     long_receipt_number: Literal["refuse", "cut"] = "refuse"
     """What happens to a receipt number over 32 characters (3.6)."""
+    negative_payment_reopens: bool = True
+    """A payment below zero that names a document opens it again; what a server does is unknown."""
     negative_payments: bool = True
     """Payments below zero, which are refunds, are accepted (7, row 11)."""
     knows_refund_payment_id: bool = True

@@ -12,7 +12,7 @@
     .sbx { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; font: var(--sbx-size, 16px)/1.4 ${FONT}; color: var(--sbx-text, #30313d); }
     .sbx label { display: block; font-size: .875em; margin-bottom: 4px; }
     .sbx .sbx-wide { grid-column: 1 / -1; }
-    .sbx input { box-sizing: border-box; width: 100%; min-height: 46px; padding: 10px 12px; font: inherit; color: inherit;
+    .sbx input, .sbx select { box-sizing: border-box; width: 100%; min-height: 46px; padding: 10px 12px; font: inherit; color: inherit;
       background: var(--sbx-ground, #fff); border: 1px solid #8d93a1; border-radius: var(--sbx-radius, 6px); }
     .sbx input::placeholder { color: inherit; opacity: .65; }
     .sbx input:focus { outline: 3px solid var(--sbx-primary, #0570de); outline-offset: 1px; }
@@ -42,7 +42,33 @@
     invalid_expiry_month_past: "Your card's expiration date is in the past.",
     invalid_expiry_month: "Your card's expiration month is invalid.",
     incomplete_cvc: "Your card's security code is incomplete.",
+    incomplete_field: 'Please fill in this field.',
   };
+  // Which fields a kind of payment method has: name, label, autocomplete, placeholder, width, length.
+  const FIELDS = {
+    card: [
+      ['cardnumber', 'Card number', 'cc-number', '1234 1234 1234 1234', 'sbx-wide', 23],
+      ['exp-date', 'Expiration date', 'cc-exp', 'MM / YY', '', 7],
+      ['cvc', 'Security code', 'cc-csc', 'CVC', '', 4],
+    ],
+    us_bank_account: [
+      ['holder', 'Full name', 'name', 'Jane Doe', 'sbx-wide', 80],
+      ['routing_number', 'Routing number', 'off', '110000000', '', 9],
+      ['account_number', 'Account number', 'off', '000123456789', '', 17],
+    ],
+    au_becs_debit: [
+      ['holder', 'Full name', 'name', 'Jane Doe', 'sbx-wide', 80],
+      ['bsb_number', 'BSB', 'off', '000000', '', 6],
+      ['account_number', 'Account number', 'off', '000123456789', '', 12],
+    ],
+    acss_debit: [
+      ['holder', 'Full name', 'name', 'Jane Doe', 'sbx-wide', 80],
+      ['institution_number', 'Institution number', 'off', '000', '', 3],
+      ['transit_number', 'Transit number', 'off', '11000', '', 5],
+      ['account_number', 'Account number', 'off', '000123456789', 'sbx-wide', 17],
+    ],
+  };
+  const TITLES = { card: 'Card', us_bank_account: 'US bank account', au_becs_debit: 'BECS Direct Debit', acss_debit: 'Pre-authorized debit' };
   const OFFLINE = 'We are experiencing issues connecting to our payments provider. '
     + 'Please check your internet connection and try again.';
   let styled = false;
@@ -112,14 +138,42 @@
       style();
       this._root = make('div', { class: 'sbx', 'data-testid': 'payment-element' });
       this._look((this._elements._options.appearance || {}).variables || {});
-      this._add('cardnumber', 'Card number', 'cc-number', '1234 1234 1234 1234', 'sbx-wide', 23);
-      this._add('exp-date', 'Expiration date', 'cc-exp', 'MM / YY', '', 7);
-      this._add('cvc', 'Security code', 'cc-csc', 'CVC', '', 4);
-      this._root.append(make('p', { class: 'sbx-note sbx-wide' }, 'Sandbox: test cards only'));
+      const kinds = this._kinds();
+      this._kind = kinds[0];
+      if (kinds.length > 1) this._choose(kinds);
+      this._fill();
       place.replaceChildren(this._root);
       this._elements._load().then((error) => {
         this._emit(error ? 'loaderror' : 'ready', { elementType: 'payment', ...(error && { error }) });
       });
+    }
+
+    _kinds() {
+      const { allowedPaymentMethodTypes, paymentMethodTypes } = this._elements._options;
+      const wanted = (allowedPaymentMethodTypes || paymentMethodTypes || ['card']).filter((kind) => FIELDS[kind]);
+      return wanted.length ? wanted : ['card'];
+    }
+
+    _choose(kinds) {
+      const id = `sbx-kind-${(serial += 1)}`;
+      const select = make('select', { id, 'data-testid': 'payment-kind' });
+      for (const kind of kinds) select.append(make('option', { value: kind }, TITLES[kind]));
+      select.addEventListener('change', () => {
+        this._kind = select.value;
+        this._fill();
+        this._changed();
+      });
+      this._root.append(make('div', { class: 'sbx-wide' }, make('label', { for: id }, 'Payment method'), select));
+    }
+
+    _fill() {
+      for (const { input } of Object.values(this._fields)) input.parentElement.remove();
+      if (this._note) this._note.remove();
+      this._fields = {};
+      for (const field of FIELDS[this._kind]) this._add(...field);
+      const what = this._kind === 'card' ? 'test cards' : 'test bank accounts';
+      this._note = make('p', { class: 'sbx-note sbx-wide' }, `Sandbox: ${what} only`);
+      this._root.append(this._note);
     }
 
     _look(variables) {
@@ -132,7 +186,7 @@
     _add(name, label, autocomplete, placeholder, wide, maxlength) {
       const id = `sbx-${name}-${(serial += 1)}`;
       const input = make('input', {
-        id, name, autocomplete, placeholder, maxlength, type: 'text', inputmode: 'numeric',
+        id, name, autocomplete, placeholder, maxlength, type: 'text', inputmode: name === 'holder' ? 'text' : 'numeric',
         'data-testid': name, 'aria-describedby': `${id}-error`,
       });
       const error = make('p', { id: `${id}-error`, class: 'sbx-error', role: 'status' });
@@ -150,18 +204,25 @@
     _typed(name) {
       const { input } = this._fields[name];
       const digits = this._digits(name);
-      if (name === 'cardnumber') input.value = (digits.slice(0, 19).match(/.{1,4}/g) || []).join(' ');
+      if (name === 'holder') input.value = input.value.slice(0, 80);
+      else if (this._kind !== 'card') input.value = digits;
+      else if (name === 'cardnumber') input.value = (digits.slice(0, 19).match(/.{1,4}/g) || []).join(' ');
       else if (name === 'cvc') input.value = digits.slice(0, 4);
       else input.value = digits.length > 2 ? `${digits.slice(0, 2)} / ${digits.slice(2, 4)}` : digits;
       this._show(name, '');
+      this._changed();
+    }
+
+    _changed() {
       const names = Object.keys(this._fields);
       const complete = names.every((one) => !this._problem(one));
-      const empty = names.every((one) => !this._digits(one));
-      this._emit('change', { elementType: 'payment', collapsed: false, complete, empty, value: { type: 'card' } });
+      const empty = names.every((one) => !this._fields[one].input.value);
+      this._emit('change', { elementType: 'payment', collapsed: false, complete, empty, value: { type: this._kind } });
     }
 
     _problem(name) {
       const digits = this._digits(name);
+      if (this._kind !== 'card') return this._fields[name].input.value.trim() ? '' : 'incomplete_field';
       if (name === 'cardnumber') {
         if (digits.length < 14) return 'incomplete_number';
         return luhn(digits) ? '' : digits.length < 16 ? 'incomplete_number' : 'invalid_number';
@@ -192,6 +253,15 @@
       return { type: 'validation_error', code: first.code, message: MESSAGES[first.code] };
     }
 
+    _method() {
+      if (this._kind === 'card') return { type: 'card', card: this._card() };
+      const typed = (name) => this._fields[name].input.value.trim();
+      const bank = {};
+      for (const name of Object.keys(this._fields)) if (name !== 'holder') bank[name] = typed(name);
+      if (this._kind === 'us_bank_account') bank.account_holder_type = 'individual';
+      return { type: this._kind, [this._kind]: bank, billing_details: { name: typed('holder') } };
+    }
+
     _card() {
       const date = this._digits('exp-date');
       const [exp_month, exp_year] = [Number(date.slice(0, 2)), 2000 + Number(date.slice(2, 4))];
@@ -208,7 +278,7 @@
     }
 
     update(options) { Object.assign(this._options, options); }
-    focus() { this._fields.cardnumber.input.focus(); }
+    focus() { Object.values(this._fields)[0].input.focus(); }
     clear() { for (const { input } of Object.values(this._fields)) input.value = ''; }
     unmount() { if (this._root) this._root.remove(); }
     destroy() { this.unmount(); this._elements._element = null; }
@@ -233,7 +303,7 @@
       const error = this._element ? this._element._validate() : null;
       if (error) return { error };
       this._submitted = true;
-      return { selectedPaymentMethod: 'card' };
+      return { selectedPaymentMethod: this._element ? this._element._kind : 'card' };
     }
 
     async fetchUpdates() {
@@ -288,7 +358,8 @@
   }
 
   async function nextAction(intent, value) {
-    if (value.status !== 'requires_action') return { value };
+    const waits = value.status !== 'requires_action' || (value.next_action || {}).type === 'verify_with_microdeposits';
+    if (waits) return { value };
     const { error, value: after } = await intent.authenticate(await askBank());
     if (error) return { error };
     if (after.status !== 'requires_payment_method') return { value: after };
@@ -310,8 +381,9 @@
       const invalid = elements._element._validate();
       if (invalid) return { error: invalid };
       const { billing_details } = payment_method_data || {};
-      const card = elements._element._card();
-      const made = await api(pk, 'POST', 'payment_methods', { type: 'card', card, billing_details });
+      const method = elements._element._method();
+      method.billing_details = { ...billing_details, ...method.billing_details };
+      const made = await api(pk, 'POST', 'payment_methods', method);
       if (made.error) return { error: made.error };
       params.payment_method = made.value.id;
     }

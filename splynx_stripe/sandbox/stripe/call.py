@@ -23,6 +23,7 @@ _EXPANDABLE = frozenset(
         "failure_balance_transaction",
         "invoice_settings",
         "latest_charge",
+        "mandate",
         "payment_intent",
         "payment_method",
         "refunds",

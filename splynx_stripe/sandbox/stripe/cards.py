@@ -49,10 +49,15 @@ class TestCard:
 
 @dataclass(frozen=True, slots=True)
 class TestBankAccount:
-    """One US bank account. `failure` is the reason the debit fails with, after a while."""
+    """One bank account. `failure` is the reason the debit fails with, after a while.
+
+    `microdeposits` is how it has to be proven before it can be saved: by "amounts", by a
+    "descriptor_code", or, with "", not at all, because its owner has logged in to the bank.
+    """
 
     number: str
     failure: Decline | None = None
+    microdeposits: str = ""
 
     __test__ = False
 
@@ -157,12 +162,17 @@ _BANKS = (
         ),
     ),
 )
+MICRODEPOSIT_BANKS = (
+    TestBankAccount("000777777771", microdeposits="descriptor_code"),
+    TestBankAccount("000888888883", microdeposits="amounts"),
+)
+"""The sandbox's own: at the real Stripe every number that is typed in has to be proven."""
 CARDS_BY_NUMBER = {card.number: card for _, card in _CARDS}
 CARDS_BY_ID = {
     **dict(_CARDS),
     "pm_card_visa_chargeDeclined": dict(_CARDS)["pm_card_chargeDeclined"],
 }
-BANKS_BY_NUMBER = {bank.number: bank for _, bank in _BANKS}
+BANKS_BY_NUMBER = {bank.number: bank for bank in (*(it for _, it in _BANKS), *MICRODEPOSIT_BANKS)}
 BANKS_BY_ID = dict(_BANKS)
 TEST_ROUTING_NUMBER = "110000000"
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from splynx_stripe.sandbox.faults import CONTROL_PREFIX
 from splynx_stripe.sandbox.stripe import payments, setup_intents
 from splynx_stripe.sandbox.stripe.call import Call
+from splynx_stripe.sandbox.stripe.disputes import open_dispute
 from splynx_stripe.sandbox.stripe.idempotency import IdempotencyKeys
 from splynx_stripe.sandbox.stripe.intents import of_secret
 from splynx_stripe.sandbox.stripe.state import Book, Json, StoredEvent, StripeState
@@ -59,6 +60,7 @@ class Control:
         app.router.add_get(f"{CONTROL_PREFIX}ledger", self.ledger)
         app.router.add_post(f"{CONTROL_PREFIX}switches", self.switch)
         app.router.add_post(f"{CONTROL_PREFIX}redeliver", self.redeliver)
+        app.router.add_post(f"{CONTROL_PREFIX}dispute", self.dispute)
         app.router.add_get(f"{CONTROL_PREFIX}authenticate/{{id}}", self.ask)
         app.router.add_post(f"{CONTROL_PREFIX}authenticate/{{id}}", self.answer)
 
@@ -109,6 +111,24 @@ class Control:
                 statuses = await self.send_again(book, event, times, parallel=parallel)
                 return web.json_response({"statuses": statuses})
         return web.json_response({"error": "No such event."}, status=404)
+
+    async def dispute(self, request: web.Request) -> web.Response:
+        """Lets a bank take a payment back: `{"payment_intent": "pi_…", "reason": "debit_not_authorized"}`."""
+        wanted: Json = await request.json()
+        reason = str(wanted.get("reason", "general"))
+        made = self.take_back(str(wanted.get("payment_intent")), reason)
+        if made is None:
+            return web.json_response({"error": "No such payment."}, status=404)
+        return web.json_response({"dispute": made["id"]})
+
+    def take_back(self, intent_id: str, reason: str, amount: int | None = None) -> Json | None:
+        """Opens a dispute about a succeeded payment; None when there is no such payment."""
+        for book in self._state.books:
+            intent = book.payment_intents.get(intent_id)
+            if intent is not None and intent["status"] == "succeeded":
+                charge = book.charges[intent["latest_charge"]]
+                return open_dispute(Call(self._state, book), charge, reason, amount)
+        return None
 
     async def send_again(
         self, book: Book, event: StoredEvent, times: int, *, parallel: bool

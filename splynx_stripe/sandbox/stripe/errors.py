@@ -133,6 +133,16 @@ def foreign_account(account: str) -> StripeError:
     )
 
 
+def permission_missing(key: str, permission: str, account: str) -> StripeError:
+    return StripeError(
+        403,
+        f"The provided key '{key[:8]}{'*' * 12}{key[-4:]}' does not have the required permissions"
+        f" for this endpoint on account '{account}'. Having the '{permission}' permission would"
+        " allow this request to continue.",
+        execution_begun=False,
+    )
+
+
 def unknown_url(method: str, path: str) -> StripeError:
     return StripeError(
         404,

@@ -77,6 +77,12 @@ BASE_SPEC: Spec = {
 }
 SECRET_SPEC: Spec = {"client_secret": string()}
 OFF_SESSION: Kind = either(one_of("true", "false", "one_off", "recurring"), anything)
+_BANKS_BY_CURRENCY: dict[str | None, tuple[str, ...]] = {
+    "usd": ("us_bank_account", "acss_debit"),
+    "aud": ("au_becs_debit",),
+    "cad": ("acss_debit",),
+    None: ("us_bank_account", "au_becs_debit", "acss_debit"),
+}
 _EXCLUSIVE = (
     "automatic_payment_methods",
     "allowed_payment_method_types",
@@ -94,7 +100,7 @@ def set_method_types(call: Call, intent: Json, currency: str | None) -> None:
         raise bad_parameter(
             f"You may only specify one of these parameters: {', '.join(sent)}.", param=sent[1]
         )
-    fitting = ["card", "link"] + (["us_bank_account"] if currency in ("usd", None) else [])
+    fitting = ["card", "link", *_BANKS_BY_CURRENCY.get(currency, ())]
     allowed = call.params.get("allowed_payment_method_types")
     if allowed:
         intent["allowed_payment_method_types"] = allowed

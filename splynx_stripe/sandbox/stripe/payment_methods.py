@@ -21,7 +21,12 @@ from splynx_stripe.sandbox.stripe.cards import (
     TestCard,
     passes_luhn,
 )
-from splynx_stripe.sandbox.stripe.errors import StripeError, bad_parameter, invalid
+from splynx_stripe.sandbox.stripe.errors import (
+    StripeError,
+    bad_parameter,
+    invalid,
+    resource_missing,
+)
 from splynx_stripe.sandbox.stripe.forms import (
     BILLING_DETAILS,
     EXPAND,
@@ -37,7 +42,7 @@ from splynx_stripe.sandbox.stripe.forms import (
 )
 from splynx_stripe.sandbox.stripe.state import Json
 
-KINDS = ("card", "us_bank_account", "link")
+KINDS = ("card", "us_bank_account", "au_becs_debit", "acss_debit", "link")
 DATA_SPEC: Spec = {
     "allow_redisplay": one_of("always", "limited", "unspecified"),
     "billing_details": BILLING_DETAILS,
@@ -50,6 +55,14 @@ DATA_SPEC: Spec = {
             "account_type": one_of("checking", "savings"),
             "financial_connections_account": string(),
             "routing_number": string(),
+        }
+    ),
+    "au_becs_debit": obj({"account_number": string(), "bsb_number": string()}),
+    "acss_debit": obj(
+        {
+            "account_number": string(),
+            "institution_number": string(),
+            "transit_number": string(),
         }
     ),
     "radar_options": anything,
@@ -81,6 +94,8 @@ def made_from(call: Call, data: Json) -> Json:
         method, number = _card(call, data.get("card") or _missing("card"))
     elif kind == "us_bank_account":
         method, number = _bank(call, data.get("us_bank_account") or _missing("us_bank_account"))
+    elif kind in OTHER_BANKS:
+        method, number = _other_bank(call, kind, data.get(kind) or _missing(kind))
     else:
         raise bad_parameter("Missing required param: type.", param="type", code="parameter_missing")
     method["billing_details"] = objects.billing_details(data.get("billing_details"))
@@ -150,6 +165,31 @@ def _bank(call: Call, given: Json) -> tuple[Json, str]:
         )
     details = objects.bank_details(call, bank, given)
     return objects.payment_method(call, "us_bank_account", details), number
+
+
+OTHER_BANKS = {
+    "au_becs_debit": {"bsb_number": "000000"},
+    "acss_debit": {"institution_number": "000", "transit_number": "11000"},
+}
+"""The numbers of test banks (docs.stripe.com/payments/{au-becs-debit,acss-debit}, "Test")."""
+
+
+def _other_bank(call: Call, kind: str, given: Json) -> tuple[Json, str]:
+    """Makes an Australian or Canadian account; the account numbers are those of the US tests."""
+    number = given.get("account_number", "")
+    bank = BANKS_BY_NUMBER.get(number)
+    wrong = [name for name, wanted in OTHER_BANKS[kind].items() if given.get(name) != wanted]
+    if bank is None or wrong:
+        param = f"{kind}[{wrong[0] if wrong else 'account_number'}]"
+        raise invalid("You must use a test bank account in test mode.", param=param)
+    details = {
+        **OTHER_BANKS[kind],
+        "fingerprint": objects.fingerprint(call, number),
+        "last4": bank.last4,
+    }
+    if kind == "acss_debit":
+        details["bank_name"] = "STRIPE TEST BANK"
+    return objects.payment_method(call, kind, details), number
 
 
 def referred(call: Call, param: str = "payment_method") -> Json | None:
@@ -265,6 +305,15 @@ def list_all(call: Call) -> Json:
     return _listed(call, call.params.get("customer"))
 
 
+def retrieve_of_customer(call: Call) -> Json:
+    owner = call.the("customer", param="customer")
+    wanted = call.path.rsplit("/", 1)[-1]
+    method = call.book.payment_methods.get(wanted)
+    if method is None or method["customer"] != owner["id"]:
+        raise resource_missing("PaymentMethod", wanted, param="payment_method", by_path=True)
+    return method
+
+
 def list_of_customer(call: Call) -> Json:
     call.the("customer", param="customer")
     return _listed(call, call.path_id)
@@ -305,4 +354,7 @@ OPERATIONS = (
     Operation("POST", "/v1/payment_methods/{id}/detach", detach, EXPAND),
     Operation("GET", "/v1/payment_methods", list_all, {**_LIST_SPEC, "customer": string()}),
     Operation("GET", "/v1/customers/{id}/payment_methods", list_of_customer, _LIST_SPEC),
+    Operation(
+        "GET", "/v1/customers/{id}/payment_methods/{payment_method}", retrieve_of_customer, EXPAND
+    ),
 )

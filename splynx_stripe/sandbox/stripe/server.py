@@ -21,8 +21,10 @@ from splynx_stripe.sandbox.faults import FaultInjector, add_control_routes
 from splynx_stripe.sandbox.stripe import (
     charges,
     customers,
+    disputes,
     errors,
     events,
+    mandates,
     payment_intents,
     payment_methods,
     refunds,
@@ -30,6 +32,7 @@ from splynx_stripe.sandbox.stripe import (
     webhook_endpoints,
 )
 from splynx_stripe.sandbox.stripe.call import Call, Operation, check_expand, expanded
+from splynx_stripe.sandbox.stripe.connect import Connect
 from splynx_stripe.sandbox.stripe.control import Control
 from splynx_stripe.sandbox.stripe.errors import StripeError
 from splynx_stripe.sandbox.stripe.forms import Tree, decode, read
@@ -52,13 +55,20 @@ OPERATIONS: tuple[Operation, ...] = (
     *payment_methods.OPERATIONS,
     *payment_intents.OPERATIONS,
     *setup_intents.OPERATIONS,
+    *mandates.OPERATIONS,
     *charges.OPERATIONS,
     *refunds.OPERATIONS,
+    *disputes.OPERATIONS,
     *events.OPERATIONS,
     *webhook_endpoints.OPERATIONS,
 )
 _PATTERNS = tuple(
-    (re.compile(operation.path.replace("{id}", r"(?P<id>[^/]+)")), operation)
+    (
+        re.compile(
+            operation.path.replace("{id}", r"(?P<id>[^/]+)").replace("{payment_method}", "[^/]+")
+        ),
+        operation,
+    )
     for operation in OPERATIONS
 )
 _SCRIPT = Path(__file__).parents[1] / "static" / "stripe.js"
@@ -119,6 +129,7 @@ class StripeSandbox:
         self._limits = RateLimits()
         self._by_secret = {key.secret_key: key for key in self.options.keys}
         self._by_publishable = {key.publishable_key: key for key in self.options.keys}
+        self.connect = Connect(self.state, self._by_secret)
         self._tasks: Supervisor | None = None
         self._session: ClientSession | None = None
 
@@ -129,6 +140,7 @@ class StripeSandbox:
         app.cleanup_ctx.append(self._running)
         add_control_routes(app, self.faults)
         self.control.add_routes(app)
+        self.connect.add_routes(app)
         app.router.add_route("OPTIONS", "/v1/{rest:.*}", _preflight)
         app.router.add_route("*", "/v1/{rest:.*}", self._serve)
         for path in ("/v3", "/v3/", "/v3/stripe.js"):
@@ -189,7 +201,7 @@ class StripeSandbox:
     async def _admitted(self, exchange: Exchange) -> tuple[Operation, Call]:
         request = exchange.request
         key, publishable = self._key(request)
-        exchange.account_id, exchange.livemode = key.account_id, key.livemode
+        exchange.account_id, exchange.livemode = self._account(request, key), key.livemode
         operation, path_id = _operation(request)
         self._limits.admit(
             exchange.scope,
@@ -200,12 +212,13 @@ class StripeSandbox:
         )
         if publishable and not operation.publishable:
             raise errors.secret_key_required()
-        _check_headers(request, key)
+        _check_permission(operation, key)
+        _check_version(request)
         exchange.params = decode(request.query_string)
         exchange.params.update(decode(await request.text()))
         call = Call(
             self.state,
-            self.state.book(key.account_id, livemode=key.livemode),
+            self.state.book(exchange.account_id, livemode=key.livemode),
             path=request.path,
             path_id=path_id,
             origin=f"{request.scheme}://{request.host}",
@@ -224,6 +237,15 @@ class StripeSandbox:
         if (key := self._by_publishable.get(given)) is not None:
             return key, True
         raise errors.wrong_api_key(given)
+
+    def _account(self, request: web.Request, key: SandboxKey) -> str:
+        """Gives whose book is meant: the key's own account, or one that is connected to it."""
+        account = request.headers.get("Stripe-Account")
+        if not account or account == key.account_id:
+            return key.account_id
+        if not self.connect.may_act_for(key, account):
+            raise errors.foreign_account(account)
+        return account
 
     async def _once(
         self, exchange: Exchange, operation: Operation, call: Call
@@ -290,10 +312,30 @@ def _given_key(authorization: str) -> str:
     return ""
 
 
-def _check_headers(request: web.Request, key: SandboxKey) -> None:
-    account = request.headers.get("Stripe-Account")
-    if account and account != key.account_id:
-        raise errors.foreign_account(account)
+_RESOURCES = {
+    "payment_intents": "payment_intent",
+    "setup_intents": "setup_intent",
+    "payment_methods": "payment_method",
+    "customers": "customer",
+    "events": "event",
+    "webhook_endpoints": "webhook",
+    "charges": "charge",
+    "refunds": "charge",
+}
+
+
+def _check_permission(operation: Operation, key: SandboxKey) -> None:
+    resource = _RESOURCES.get(operation.path.split("/")[2])
+    if key.permissions is None or resource is None:
+        return
+    write = f"rak_{resource}_write"
+    read = f"rak_{resource}_read"
+    wanted = read if operation.method == "GET" else write
+    if not key.permissions & {wanted, write}:
+        raise errors.permission_missing(key.secret_key, wanted, key.account_id)
+
+
+def _check_version(request: web.Request) -> None:
     version = request.headers.get("Stripe-Version")
     if version and not _VERSION.fullmatch(version):
         raise errors.bad_parameter(f"Invalid Stripe API version: {version}", param=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from splynx_stripe.sandbox.stripe import objects
+from splynx_stripe.sandbox.stripe import mandates, objects
 from splynx_stripe.sandbox.stripe.call import Call, Operation, page
 from splynx_stripe.sandbox.stripe.cards import Decline, TestCard
 from splynx_stripe.sandbox.stripe.errors import StripeError, unexpected_state
@@ -13,6 +13,8 @@ from splynx_stripe.sandbox.stripe.forms import (
     PAGING,
     Spec,
     boolean,
+    integer,
+    list_of,
     merged_metadata,
     moment,
     one_of,
@@ -127,11 +129,20 @@ def _confirm(call: Call, intent: Json, method: Json) -> Json:
             intent.update(status="requires_action", next_action=next_action(call, intent, terms))
             call.emit("setup_intent.requires_action", intent)
             return intent
+    elif test.microdeposits:
+        intent.update(
+            status="requires_action",
+            next_action=mandates.wants_proof(call, intent, test.microdeposits),
+        )
+        call.emit("setup_intent.requires_action", intent)
+        return intent
     return _succeed(call, intent, method)
 
 
 def _succeed(call: Call, intent: Json, method: Json) -> Json:
     intent.update(status="succeeded", next_action=None)
+    if method["type"] not in {"card", "link"}:
+        intent["mandate"] = mandates.made_for(call, method)["id"]
     call.book.authenticated.add(method["id"])
     if intent["customer"]:
         attach_to(call, method, intent["customer"])
@@ -178,6 +189,15 @@ def authenticated(call: Call, intent: Json, *, success: bool) -> Json:
     _reopen(intent, error)
     call.emit("setup_intent.setup_failed", intent)
     return intent
+
+
+def verify(call: Call) -> Json:
+    """The customer has read the amounts, or the code, on the statement of the bank."""
+    intent = call.the("setup_intent", param="intent")
+    if intent["status"] != "requires_action":
+        raise _wrong_status(intent, "verify", ("requires_action",))
+    mandates.check_proof(call, intent)
+    return _succeed(call, intent, call.book.payment_methods[intent["payment_method"]])
 
 
 def cancel(call: Call) -> Json:
@@ -227,6 +247,18 @@ OPERATIONS = (
         authenticate,
         {**SECRET_SPEC, "outcome": one_of("success", "fail")},
         ("outcome",),
+        publishable=True,
+    ),
+    Operation(
+        "POST",
+        f"{_ONE}/verify_microdeposits",
+        verify,
+        {
+            **EXPAND,
+            **SECRET_SPEC,
+            "amounts": list_of(integer(least=1)),
+            "descriptor_code": string(),
+        },
         publishable=True,
     ),
     Operation(

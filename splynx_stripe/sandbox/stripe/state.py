@@ -26,7 +26,11 @@ _ID_STARTS = {"pi": "3", "ch": "3", "py": "3", "re": "3", "txn": "3"}
 
 @dataclass(frozen=True, slots=True)
 class SandboxKey:
-    """A pair of API keys and the account and mode it opens."""
+    """A pair of API keys and the account and mode it opens.
+
+    `client_id` makes it the key of a Connect platform. `permissions` are those of a restricted key,
+    such as `rak_payment_intent_write`; None is all of them.
+    """
 
     secret_key: str
     publishable_key: str
@@ -34,6 +38,9 @@ class SandboxKey:
     livemode: bool = False
     country: str = "US"
     default_currency: str = "usd"
+    client_id: str = ""
+    permissions: frozenset[str] | None = None
+    name: str = "Sandbox ISP"
 
 
 DEFAULT_KEYS = (
@@ -42,8 +49,15 @@ DEFAULT_KEYS = (
         "sk_live_sandbox_default", "pk_live_sandbox_default", "acct_1SandboxDefault", livemode=True
     ),
     SandboxKey("sk_test_sandbox_second", "pk_test_sandbox_second", "acct_1SandboxSecond00"),
+    SandboxKey(
+        "sk_test_sandbox_platform",
+        "pk_test_sandbox_platform",
+        "acct_1SandboxPlatform",
+        client_id="ca_SandboxPlatform",
+        name="Sandbox platform",
+    ),
 )
-"""One account in both modes, and a second one in test mode."""
+"""One account in both modes, a second one in test mode, and a Connect platform in test mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +141,10 @@ class Book:
     payment_methods: dict[str, Json] = field(default_factory=dict)
     payment_intents: dict[str, Json] = field(default_factory=dict)
     setup_intents: dict[str, Json] = field(default_factory=dict)
+    mandates: dict[str, Json] = field(default_factory=dict)
     charges: dict[str, Json] = field(default_factory=dict)
     refunds: dict[str, Json] = field(default_factory=dict)
+    disputes: dict[str, Json] = field(default_factory=dict)
     balance_transactions: dict[str, Json] = field(default_factory=dict)
     webhook_endpoints: dict[str, Json] = field(default_factory=dict)
     events: dict[str, StoredEvent] = field(default_factory=dict)
@@ -136,9 +152,13 @@ class Book:
     """The test card or account number behind each payment method; never shown."""
     authenticated: set[str] = field(default_factory=set)
     """Payment methods that were authenticated for use off session."""
+    proofs: dict[str, int] = field(default_factory=dict)
+    """How often the micro-deposits of an intent were guessed."""
     used_up: set[str] = field(default_factory=set)
     """Payment methods that paid, or were detached, without a customer: not usable again."""
     webhook_secrets: dict[str, str] = field(default_factory=dict)
+    connect_endpoints: set[str] = field(default_factory=set)
+    """Endpoints for the events of connected accounts; Stripe does not show which those are."""
 
     @property
     def livemode(self) -> bool:
@@ -156,8 +176,10 @@ class Book:
             "PaymentMethod": self.payment_methods,
             "payment_intent": self.payment_intents,
             "setup_intent": self.setup_intents,
+            "mandate": self.mandates,
             "charge": self.charges,
             "refund": self.refunds,
+            "dispute": self.disputes,
             "balance_transaction": self.balance_transactions,
             "webhook_endpoint": self.webhook_endpoints,
         }
@@ -169,10 +191,12 @@ _SHELF_BY_PREFIX = {
     "pm": "payment_method",
     "pi": "payment_intent",
     "seti": "setup_intent",
+    "mandate": "mandate",
     "ch": "charge",
     "py": "charge",
     "re": "refund",
     "pyr": "refund",
+    "du": "dispute",
     "txn": "balance_transaction",
 }
 
@@ -192,7 +216,11 @@ class StripeState:
         self._seed = seed
         self._dice: dict[str, random.Random] = {}
         self._taken: set[str] = set()
-        self._books = {(key.account_id, key.livemode): Book(key) for key in options.keys}
+        self._books: dict[tuple[str, bool], Book] = {}
+        for key in options.keys:
+            self._books.setdefault((key.account_id, key.livemode), Book(key))
+        self.connected: dict[tuple[str, bool], set[str]] = {}
+        """The accounts that are connected to each platform."""
 
     @property
     def books(self) -> tuple[Book, ...]:

@@ -52,6 +52,8 @@ def create(call: Call) -> Json:
     secret = call.state.new_id("whsec")
     call.book.webhook_endpoints[made["id"]] = made
     call.book.webhook_secrets[made["id"]] = secret
+    if call.params.get("connect"):
+        call.book.connect_endpoints.add(made["id"])
     return {**made, "secret": secret}
 
 
@@ -92,6 +94,7 @@ def delete(call: Call) -> Json:
     there = call.the("webhook_endpoint", param="webhook_endpoint")
     del call.book.webhook_endpoints[there["id"]]
     del call.book.webhook_secrets[there["id"]]
+    call.book.connect_endpoints.discard(there["id"])
     return {"id": there["id"], "object": "webhook_endpoint", "deleted": True}
 
 
@@ -106,7 +109,7 @@ def account(call: Call) -> Json:
         "object": "account",
         "business_profile": {
             "mcc": "4814",
-            "name": "Sandbox ISP",
+            "name": key.name,
             "support_email": None,
             "support_phone": None,
             "url": None,
@@ -127,7 +130,7 @@ def account(call: Call) -> Json:
         "payouts_enabled": True,
         "settings": {
             "card_payments": {"statement_descriptor_prefix": "SANDBOX"},
-            "dashboard": {"display_name": "Sandbox ISP", "timezone": "Etc/UTC"},
+            "dashboard": {"display_name": key.name, "timezone": "Etc/UTC"},
             "payments": {"statement_descriptor": "SANDBOX ISP"},
         },
         "type": "standard",

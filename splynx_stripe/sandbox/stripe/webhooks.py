@@ -52,10 +52,27 @@ class Outside:
 
     def address(self, book: Book, event: StoredEvent) -> None:
         """Makes a delivery of the event for every endpoint that wants it and has none yet."""
-        for endpoint in book.webhook_endpoints.values():
+        for endpoint in self._listening(book):
             wanted = any(matches(one, event.body["type"]) for one in endpoint["enabled_events"])
             if wanted and endpoint["status"] == "enabled":
                 event.deliveries.setdefault(endpoint["id"], Delivery(endpoint["id"]))
+
+    def _listening(self, book: Book) -> list[Json]:
+        """Gives the account's own endpoints, and the connect endpoints of its platforms."""
+        found = [
+            it for it in book.webhook_endpoints.values() if it["id"] not in book.connect_endpoints
+        ]
+        for platform in self._state.books:
+            connected = self._state.connected.get((platform.key.account_id, platform.livemode), ())
+            if platform.livemode == book.livemode and book.key.account_id in connected:
+                found += [platform.webhook_endpoints[it] for it in platform.connect_endpoints]
+        return found
+
+    def _found(self, endpoint_id: str) -> tuple[Book, Json] | None:
+        for book in self._state.books:
+            if endpoint_id in book.webhook_endpoints:
+                return book, book.webhook_endpoints[endpoint_id]
+        return None
 
     async def _until_taken(self, book: Book, event: StoredEvent, delivery: Delivery) -> None:
         if self._state.switches.webhooks_lost:
@@ -63,19 +80,23 @@ class Outside:
         for wait_s in (0.0, *self._state.options.webhook_retries_s):
             if wait_s:
                 await self._state.clock.sleep(wait_s)
-            endpoint = book.webhook_endpoints.get(delivery.endpoint_id)
-            if endpoint is None or endpoint["status"] != "enabled" or delivery.delivered:
+            found = self._found(delivery.endpoint_id)
+            if found is None or found[1]["status"] != "enabled" or delivery.delivered:
                 return
             await self.try_once(book, event, delivery)
 
     async def try_once(self, book: Book, event: StoredEvent, delivery: Delivery) -> int:
         """Sends the event once and gives the status, 0 for no answer."""
-        endpoint = book.webhook_endpoints.get(delivery.endpoint_id)
-        if endpoint is None:
+        found = self._found(delivery.endpoint_id)
+        if found is None:
             return 0
+        holder, endpoint = found
         delivery.tries += 1
-        secret = book.webhook_secrets[delivery.endpoint_id]
-        status = await self._post(endpoint, event.body, secret)
+        secret = holder.webhook_secrets[delivery.endpoint_id]
+        body = event.body
+        if delivery.endpoint_id in holder.connect_endpoints:
+            body = {**body, "account": book.key.account_id}
+        status = await self._post(endpoint, body, secret)
         delivery.statuses.append(status)
         delivery.delivered = delivery.delivered or status in _SUCCESS
         return status

@@ -87,7 +87,8 @@ def _create_collections() -> None:
         Column("part", BigInteger, nullable=False),
         Column("splynx_payment_id", BigInteger, nullable=False),
         CheckConstraint(
-            "state IN ('booked', 'closed', 'late', 'open', 'settled')", name="ck_collections_state"
+            "state IN ('booked', 'closed', 'late', 'open', 'returned', 'settled')",
+            name="ck_collections_state",
         ),
         CheckConstraint(
             "length(currency) = 3 AND substr(currency, 1, 1) BETWEEN 'A' AND 'Z' AND substr(currency, 2, 1) BETWEEN 'A' AND 'Z' AND substr(currency, 3, 1) BETWEEN 'A' AND 'Z'",

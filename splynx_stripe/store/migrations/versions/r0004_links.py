@@ -19,7 +19,6 @@ def upgrade() -> None:
     _create_link_keys()
     op.create_index("ix_audit_log_time", "audit_log", ["at", "id"])
     op.create_index("ix_collections_document", "collections", ["document_number"])
-    op.create_index("ix_collections_customer", "collections", ["splynx_customer_id"])
     for name, column in (("intent", "intent_id"), ("charge", "charge_id")):
         given = text(f"{column} <> ''")
         op.create_index(
