@@ -40,7 +40,16 @@ class OperationOutcome(StrEnum):
 _WORDS: Mapping[OperationOutcome, frozenset[str]] = MappingProxyType(
     {
         OperationOutcome.DONE: frozenset(
-            {"succeeded", "booked", "recorded", "settled", "refunded", "connected", "saved"}
+            {
+                "succeeded",
+                "booked",
+                "recorded",
+                "settled",
+                "refunded",
+                "reversed",
+                "connected",
+                "saved",
+            }
         ),
         OperationOutcome.WAITING: frozenset(
             {
@@ -52,6 +61,7 @@ _WORDS: Mapping[OperationOutcome, frozenset[str]] = MappingProxyType(
                 "processing",
                 "pending",
                 "canceling",
+                "verifying",
             }
         ),
         OperationOutcome.FAILED: frozenset(
@@ -67,6 +77,9 @@ _WORDS: Mapping[OperationOutcome, frozenset[str]] = MappingProxyType(
                 "returned",
                 "disputed",
                 "lost",
+                "died",
+                "not_kept",
+                "detach_failed",
             }
         ),
     }

@@ -127,10 +127,22 @@ class StripeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class StripeAddress:
+    """A postal address in Stripe's words; `country` is two letters."""
+
+    line1: str
+    city: str
+    postal_code: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
 class StripeCustomerOrder:
-    """The parameters of a Stripe customer to be created for a Splynx customer."""
+    """What Stripe is told about a Splynx customer, when theirs is created and when it is updated."""
 
     name: str
     email: str
     phone: str
     metadata: Mapping[str, str]
+    address: StripeAddress | None = None
+    language: str = ""

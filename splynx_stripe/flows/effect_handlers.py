@@ -9,6 +9,7 @@ from splynx_stripe.flows.cancel import CancelPaymentIntent
 from splynx_stripe.flows.effects import EffectHandler
 from splynx_stripe.flows.mark_document import MarkDocument
 from splynx_stripe.flows.record_statement import RecordStatement
+from splynx_stripe.flows.reverse_booking import ReverseBooking
 from splynx_stripe.flows.rooms import Rooms
 
 
@@ -21,4 +22,5 @@ def effect_handlers(rooms: Rooms, asker: StripeAsker) -> dict[EffectKind, Effect
         EffectKind.CANCEL_PAYMENT_INTENT: CancelPaymentIntent(rooms, asker),
         EffectKind.MARK_PENDING: mark_document,
         EffectKind.MARK_UNPAID: mark_document,
+        EffectKind.REVERSE_BOOKING: ReverseBooking(rooms),
     }

@@ -32,6 +32,7 @@ _WHAT = {
     EffectKind.CANCEL_PAYMENT_INTENT: "canceling the PaymentIntent at Stripe",
     EffectKind.MARK_PENDING: "showing the document as pending in Splynx",
     EffectKind.MARK_UNPAID: "showing the document as unpaid again in Splynx",
+    EffectKind.REVERSE_BOOKING: "booking in Splynx that the bank took a payment back",
     EffectKind.SAVE_CREDENTIAL: "saving the payment method for future charges",
 }
 _MONEY = {
@@ -40,6 +41,7 @@ _MONEY = {
     EffectKind.CANCEL_PAYMENT_INTENT: "No money was taken by it so far.",
     EffectKind.MARK_PENDING: "The bank debit goes on; take care that nobody pays a second time.",
     EffectKind.MARK_UNPAID: "The bank debit has failed; no money was taken.",
+    EffectKind.REVERSE_BOOKING: "The bank has the money; only Splynx still shows it as paid.",
     EffectKind.SAVE_CREDENTIAL: "The payment itself is not touched by it.",
 }
 
@@ -64,10 +66,13 @@ class Effects:
 
     async def claim(self, limit: int) -> Sequence[StoredEffect]:
         """Claims up to `limit` due effects for this process."""
+        return await self._rooms.store.run(self.claiming(limit))
+
+    def claiming(self, limit: int) -> Callable[[Unit], Sequence[StoredEffect]]:
+        """Gives the unit of work that claims, so that it can be part of a larger one."""
         now = self._rooms.clock.now()
-        return await self._rooms.store.run(
-            lambda unit: unit.claim_effects(now, now + self._rooms.timing.effect_claim, limit)
-        )
+        until = now + self._rooms.timing.effect_claim
+        return lambda unit: unit.claim_effects(now, until, limit)
 
     async def carry_out(self, effect: StoredEffect) -> None:
         """Carries a claimed effect out; whatever happens is written down for the next try."""

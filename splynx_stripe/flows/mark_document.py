@@ -67,7 +67,9 @@ class MarkDocument:
             if wanted is not None:
                 entry = AuditEntry(
                     at=occasion.now,
-                    event=f"document.{wanted}",
+                    event="document.pending"
+                    if wanted is DocumentStatus.PENDING
+                    else "document.not_paid",
                     actor=_ACTOR,
                     collection_id=collection.id,
                     attempt_id=effect.attempt_id,

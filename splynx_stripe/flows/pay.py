@@ -42,6 +42,7 @@ from splynx_stripe.flows.safe_stop import money_stop
 from splynx_stripe.flows.stripe_customer import StripeCustomers
 from splynx_stripe.flows.transition import Occasion, move_collection
 
+_ANYBODY = 1
 _ROUNDS = 3
 """How often a start begins anew when the price or another route got in its way."""
 
@@ -137,6 +138,9 @@ class PayFlow:
         known one, so that numbers cannot be tried out.
         """
         look = await self._find(query)
+        if look.document is None:
+            # An unknown number costs the same questions as a known one.
+            await self._rooms.splynx.customer(_ANYBODY)
         default = self._rooms.terms.terms(0)
         granted = look.terms or default
         if granted is None or not granted.grants_access_to_unauthorized:
@@ -461,7 +465,7 @@ def _standing_of(collection: Collection | None, attempt: Attempt | None) -> Stan
             return Standing.PAID
         case CollectionState.SETTLED | CollectionState.LATE:
             return Standing.RECEIVED
-        case CollectionState.CLOSED:
+        case CollectionState.CLOSED | CollectionState.RETURNED:
             return Standing.PAYABLE
         case CollectionState.OPEN:
             return _standing_of_open(attempt)

@@ -41,6 +41,8 @@ from splynx_stripe.domain.stripe import (
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.connection_ports import ConnectionUnit
 from splynx_stripe.flows.credential_ports import CredentialUnit, MirrorUnit, SetupUnit
+from splynx_stripe.flows.customer_sync_ports import CustomerSyncUnit
+from splynx_stripe.flows.late_return_ports import LateReturnUnit
 from splynx_stripe.flows.link_ports import LinkUnit
 from splynx_stripe.flows.operation_ports import OperationUnit
 from splynx_stripe.flows.page_settings_ports import PageSettingsUnit
@@ -56,6 +58,8 @@ class Unit(
     CredentialUnit,
     MirrorUnit,
     ConnectionUnit,
+    LateReturnUnit,
+    CustomerSyncUnit,
     Protocol,
 ):
     """One transaction. All methods are synchronous: nothing waits between reading and commit.

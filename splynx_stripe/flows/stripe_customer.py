@@ -45,6 +45,12 @@ class StripeCustomers:
         await self._create(look.terms.account, look.customer)
         return True
 
+    async def begin_anew(self, look: Look) -> str:
+        """Makes another Stripe customer, because somebody deleted the known one in Stripe."""
+        if look.customer is None or look.terms is None:
+            raise BrokenInvariantError("A Stripe customer needs a Splynx customer and an account.")
+        return await self._create(look.terms.account, look.customer)
+
     async def _create(self, account: StripeAccount, customer: SplynxCustomer) -> str:
         installation = await self._rooms.store.read(lambda unit: unit.installation())
         order = StripeCustomerOrder(

@@ -154,15 +154,20 @@ def _record(unit: Unit, event: str, before: Attempt, after: Attempt, occasion: O
     )
 
 
-def _add_effects(unit: Unit, result: Step, occasion: Occasion) -> None:
-    attempt = result.attempt
-    for effect in _for_each_document(unit, attempt, result.effects):
+def add_effects(unit: Unit, attempt: Attempt, wanted: Sequence[Effect], occasion: Occasion) -> None:
+    """Stores effects, those on documents once for each, where several were paid at once."""
+    for effect in _for_each_document(unit, attempt, wanted):
         unit.add_effect(
             effect,
             attempt_id=attempt.id,
             now=occasion.now,
             deadline_at=occasion.now + occasion.timing.booking_deadline,
         )
+
+
+def _add_effects(unit: Unit, result: Step, occasion: Occasion) -> None:
+    attempt = result.attempt
+    add_effects(unit, attempt, result.effects, occasion)
     if result.case is not None:
         log.critical("money.stopped", extra={"attempt": attempt.id, "case": result.case.value})
         unit.open_case(

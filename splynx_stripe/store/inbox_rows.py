@@ -6,14 +6,21 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import RowMapping, bindparam, func, or_, select, text, update
+from sqlalchemy.dialects import sqlite
 
 from splynx_stripe.domain.inbox import InboxEvent, InboxSource, InboxState, NewInboxEvent
 from splynx_stripe.domain.stripe import StripeAccount
+from splynx_stripe.store.prepared import PreparedConnection
 from splynx_stripe.store.rows import UnitPart, insert_unless_there
 from splynx_stripe.store.tables import EVENT_IS_RECEIVED, inbox
 
+_Identity = tuple[str, str]
 _i = inbox.c
 _RECEIVE = insert_unless_there(inbox, [_i.account, _i.event_id])
+_RECEIVE_MANY = sqlite.insert(inbox).on_conflict_do_nothing(
+    index_elements=[_i.account, _i.event_id]
+)
+_AFTER = select(_i.account, _i.event_id).where(_i.id > bindparam("after"))
 _DUE = (
     select(_i.id)
     .where(text(EVENT_IS_RECEIVED))
@@ -63,14 +70,26 @@ class InboxRows(UnitPart):
         return self._inserted(_RECEIVE, _received(event))
 
     def receive_events(self, events: Sequence[NewInboxEvent]) -> Sequence[bool]:
-        rows = {_identity(event): _received(event) for event in reversed(events)}
-        result = self._connection.execute(_RECEIVE[self._dialect], list(rows.values()))
-        new = {(account, event_id) for account, event_id in result}
+        new = self._new_of({_identity(event): _received(event) for event in reversed(events)})
         answers = []
         for event in events:  # of the same event twice, the first is the new one
             answers.append(_identity(event) in new)
             new.discard(_identity(event))
         return answers
+
+    def _new_of(self, rows: dict[_Identity, dict[str, object]]) -> set[_Identity]:
+        """Inserts rows and gives the identities of those that were not there."""
+        connection: object = self._connection
+        if isinstance(connection, PreparedConnection):
+            inserted = connection.insert_all(_RECEIVE_MANY, list(rows.values()))
+            if inserted is not None and inserted.count == len(rows):
+                return set(rows)
+            if inserted is not None:
+                after = {"after": inserted.last_row - inserted.count}
+                found = self._connection.execute(_AFTER, after) if inserted.count else ()
+                return {(account, event_id) for account, event_id in found}
+        result = self._connection.execute(_RECEIVE[self._dialect], list(rows.values()))
+        return {(account, event_id) for account, event_id in result}
 
     def release_inbox(self) -> int:
         """Takes all claims back; right only when nobody else can be at work (a lone daemon's start)."""
@@ -109,7 +128,7 @@ class InboxRows(UnitPart):
         return newest
 
 
-def _identity(event: NewInboxEvent) -> tuple[str, str]:
+def _identity(event: NewInboxEvent) -> _Identity:
     return event.account.key, event.event_id
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Column, Connection, CursorResult, Executable, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from splynx_stripe.domain.errors import StaleWriteError
+from splynx_stripe.store.prepared import PreparedConnection
 
 PerDialect = Mapping[str, Executable]
 """A statement for each dialect, built once: building costs as much as executing."""
@@ -39,8 +40,9 @@ def insert_unless_there(
 class UnitPart:
     """A part of the unit of work; each noun adds its own methods."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection | PreparedConnection) -> None:
+        # What a prepared connection lacks of a Connection, the rows do not use.
+        self._connection = cast("Connection", connection)
         self._dialect = connection.dialect.name
 
     def _inserted(self, statement: PerDialect, values: Mapping[str, object]) -> bool:

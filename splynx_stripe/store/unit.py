@@ -7,10 +7,20 @@ from splynx_stripe.store.attempt_rows import AttemptRows
 from splynx_stripe.store.audit_rows import AuditRows
 from splynx_stripe.store.case_rows import CaseRows
 from splynx_stripe.store.collection_rows import CollectionRows
+from splynx_stripe.store.connection_rows import ConnectionRows
+from splynx_stripe.store.credential_rows import CredentialRows
+from splynx_stripe.store.customer_sync_rows import CustomerSyncRows
 from splynx_stripe.store.effect_rows import EffectRows
 from splynx_stripe.store.inbox_rows import InboxRows
 from splynx_stripe.store.installation_rows import InstallationRows
+from splynx_stripe.store.late_return_rows import LateReturnRows
 from splynx_stripe.store.lease_rows import LeaseRows
+from splynx_stripe.store.link_rows import LinkRows
+from splynx_stripe.store.mirror_rows import MirrorRows
+from splynx_stripe.store.operation_rows import OperationRows
+from splynx_stripe.store.page_setting_rows import PageSettingRows
+from splynx_stripe.store.sealed_columns import SealedRows
+from splynx_stripe.store.setup_rows import SetupRows
 
 
 class SqlUnit(
@@ -23,6 +33,16 @@ class SqlUnit(
     AccountRows,
     InstallationRows,
     LeaseRows,
+    PageSettingRows,
+    SealedRows,
+    LinkRows,
+    OperationRows,
+    SetupRows,
+    CredentialRows,
+    MirrorRows,
+    ConnectionRows,
+    LateReturnRows,
+    CustomerSyncRows,
 ):
     """Implements `flows.ports.Unit`; what each method promises is written there.
 

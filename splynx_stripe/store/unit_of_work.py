@@ -31,6 +31,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from splynx_stripe.domain.errors import StaleWriteError
 from splynx_stripe.store.failures import as_ours, is_contention, is_refusal, unavailable
+from splynx_stripe.store.prepared import PreparedConnection
 from splynx_stripe.store.unit import SqlUnit
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,10 @@ log = logging.getLogger(__name__)
 BATCH_LIMIT = 64
 """Units per commit. More gain nothing (the fsync's share is small by then) and make the first
 of them wait for the last."""
+
+LINGER_S = 0.001
+"""How long it waits for others like the last time, when so few wait as yet. Whoever got an answer
+from the last commit is about to come again; without it every second commit is for one of them."""
 
 _TRIES_ALONE = 3
 """How often a unit meets other transactions' locks before its caller is told."""
@@ -80,6 +85,9 @@ class GroupCommitter:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._prepared: PreparedConnection | None = None
+        self._last_size = 0
+        self._more = threading.Event()  # never set: waiting for it is a rest
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -96,12 +104,16 @@ class GroupCommitter:
         goes_on = True
         while goes_on:
             batch, goes_on = self._next_batch()
+            self._last_size = len(batch)
             if batch:
                 _deliver(batch, self._outcomes(batch))
+        self._hang_up(broken=False)
 
     def _next_batch(self) -> tuple[list[Job], bool]:
         """Waits for a job and takes those that wait with it. False when it was the last batch."""
         job = self._waiting.get()
+        if self._waiting.qsize() + 1 < self._last_size:
+            self._more.wait(LINGER_S)
         batch: list[Job] = []
         while job is not None:
             batch.append(job)
@@ -154,32 +166,37 @@ class GroupCommitter:
         Raises:
             SQLAlchemyError: the database failed before COMMIT; nothing was written.
         """
-        connection = self._begin()
+        prepared = self._begin()
         try:
             outcomes: list[Outcome] = []
             for kind, jobs in groupby(batch, key=_kind):
-                outcomes += _run_alike(connection, kind, list(jobs))
-            _commit(connection)
-        except (SQLAlchemyError, _CommitFailedError):
+                outcomes += _run_alike(prepared, kind, list(jobs))
+            _commit(prepared.connection)
+        except BaseException:
             # Whatever state the connection is in, the next transaction gets a new one.
-            connection.invalidate()
+            self._hang_up(broken=True)
             raise
-        finally:
-            connection.close()
         return outcomes
 
-    def _begin(self) -> Connection:
+    def _begin(self) -> PreparedConnection:
+        """Begins a transaction on the one connection, which is kept from one to the next."""
         try:
-            connection = self._engine.connect()
+            if self._prepared is None:
+                self._prepared = PreparedConnection(self._engine.connect())
+            self._prepared.connection.begin()
         except DBAPIError as error:
+            self._hang_up(broken=True)
             raise _CannotBeginError from error
-        try:
-            connection.begin()
-        except DBAPIError as error:
-            connection.invalidate()
-            connection.close()
-            raise _CannotBeginError from error
-        return connection
+        return self._prepared
+
+    def _hang_up(self, *, broken: bool) -> None:
+        prepared, self._prepared = self._prepared, None
+        if prepared is None:
+            return
+        prepared.close()
+        if broken:
+            prepared.connection.invalidate()
+        prepared.connection.close()
 
 
 def _kind(job: Job) -> _Together | None:
@@ -189,7 +206,7 @@ def _kind(job: Job) -> _Together | None:
 
 
 def _run_alike(
-    connection: Connection, together: _Together | None, jobs: Sequence[Job]
+    connection: PreparedConnection, together: _Together | None, jobs: Sequence[Job]
 ) -> Sequence[Outcome]:
     """Runs neighbours of one kind: together where they can, one by one where that fails."""
     if together is not None and len(jobs) > 1:
@@ -200,7 +217,7 @@ def _run_alike(
     return [_run_until_not_overtaken(connection, job) for job in jobs]
 
 
-def _run_until_not_overtaken(connection: Connection, job: Job) -> Outcome:
+def _run_until_not_overtaken(connection: PreparedConnection, job: Job) -> Outcome:
     outcome = _run_in_savepoint(connection, job)
     if connection.dialect.name == "sqlite":  # there is one writer: nobody overtakes
         return outcome
@@ -211,13 +228,12 @@ def _run_until_not_overtaken(connection: Connection, job: Job) -> Outcome:
     return outcome
 
 
-def _run_in_savepoint(connection: Connection, job: Job) -> Outcome:
+def _run_in_savepoint(connection: PreparedConnection, job: Job) -> Outcome:
     return _in_savepoint(connection, job.work)
 
 
-def _in_savepoint(connection: Connection, work: Callable[[SqlUnit], Any]) -> Outcome:
-    # Said by hand: SQLAlchemy's own savepoints cost more than a small unit's statements.
-    connection.exec_driver_sql("SAVEPOINT unit")
+def _in_savepoint(connection: PreparedConnection, work: Callable[[SqlUnit], Any]) -> Outcome:
+    connection.say("SAVEPOINT unit")
     try:
         value = work(SqlUnit(connection))
     except DBAPIError as error:
@@ -226,12 +242,12 @@ def _in_savepoint(connection: Connection, work: Callable[[SqlUnit], Any]) -> Out
         return _undone(connection, error)
     except Exception as error:  # noqa: BLE001 - it is not swallowed: the caller gets it
         return _undone(connection, error)
-    connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+    connection.say("RELEASE SAVEPOINT unit")
     return Outcome(value=value)
 
 
-def _undone(connection: Connection, error: Exception) -> Outcome:
-    connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+def _undone(connection: PreparedConnection, error: Exception) -> Outcome:
+    connection.say("ROLLBACK TO SAVEPOINT unit")
     return Outcome(error=as_ours(error))
 
 

@@ -166,12 +166,22 @@ class Site:
         return f"{self.splynx_url.rstrip('/')}/admin/"
 
 
+def _no_accounts() -> AccountsDesk | None:
+    """Stands in until Splynx is set up."""
+    return None
+
+
+def _not_known(_account: StripeAccount) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class WebDeps:
     """Everything that `create_app` needs; `daemon.py` joins it.
 
     `webhook_endpoint` finds an endpoint by the name in its address. `readiness` gives the reasons
-    why this daemon cannot do its work now; none means ready.
+    why this daemon cannot do its work now; none means ready. `stripe_account_id` gives Stripe's id of
+    an account (`acct_…`) where it is known, else "".
     """
 
     pay: Payments
@@ -189,7 +199,8 @@ class WebDeps:
     registry: CollectorRegistry
     credentials: Callable[[], CredentialDesk]
     settings: SettingsDesk
-    accounts: AccountsDesk | None = None
+    accounts: Callable[[], AccountsDesk | None] = _no_accounts
+    stripe_account_id: Callable[[StripeAccount], str] = _not_known
 
 
 def origin_of(url: str) -> str:

@@ -11,6 +11,7 @@ from splynx_stripe.web.deps import Site, WebDeps
 from splynx_stripe.web.i18n import Languages
 from splynx_stripe.web.identity import Identity
 from splynx_stripe.web.limits import Allowance, RateLimiter
+from splynx_stripe.web.link_limits import LinkLimits
 from splynx_stripe.web.metrics import WebMetrics
 from splynx_stripe.web.tickets import Tickets
 
@@ -44,6 +45,7 @@ class Edge:
     portal_views: RateLimiter
     starts: RateLimiter
     asks: RateLimiter
+    link_limits: LinkLimits
 
     @property
     def site(self) -> Site:
@@ -67,4 +69,5 @@ def build_edge(deps: WebDeps) -> Edge:
         portal_views=RateLimiter(deps.clock, PORTAL_VIEWS_PER_ADDRESS),
         starts=RateLimiter(deps.clock, STARTS_PER_DEBT),
         asks=RateLimiter(deps.clock, ASKS_PER_DEBT),
+        link_limits=LinkLimits.usual(deps.clock),
     )

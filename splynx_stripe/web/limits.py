@@ -33,17 +33,26 @@ class RateLimiter:
         self._allowance = allowance
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
+    def has_token(self, key: str) -> bool:
+        """Says whether somebody could go on now, without taking anything."""
+        return self._tokens(key, self._clock.monotonic()) >= 1
+
     def wait_s(self, key: str) -> float:
         """Takes one token. 0 means: go on; otherwise the seconds until the next one is there."""
         now = self._clock.monotonic()
         per_token_s = self._allowance.period_s / self._allowance.burst
-        tokens, since = self._buckets.pop(key, (float(self._allowance.burst), now))
-        tokens = min(float(self._allowance.burst), tokens + (now - since) / per_token_s)
+        tokens = self._tokens(key, now)
+        self._buckets.pop(key, None)
         allowed = tokens >= 1
         self._buckets[key] = (tokens - 1 if allowed else tokens, now)
         if len(self._buckets) > _BUCKETS_AT_MOST:
             self._buckets.popitem(last=False)
         return 0.0 if allowed else (1 - tokens) * per_token_s
+
+    def _tokens(self, key: str, now: float) -> float:
+        burst = float(self._allowance.burst)
+        tokens, since = self._buckets.get(key, (burst, now))
+        return min(burst, tokens + (now - since) * burst / self._allowance.period_s)
 
 
 def is_local(request: web.Request) -> bool:

@@ -31,14 +31,24 @@ class WebMetrics:
             registry=registry,
         )
 
+        self._children: dict[tuple[str, str | int], Counter] = {}
+
     def answered(self, route: str, status: int) -> None:
         """Counts an answered request."""
-        self._requests.labels(route, str(status)).inc()
+        self._child(self._requests, route, status).inc()
 
     def webhook(self, event_type: str, result: str) -> None:
         """Counts a webhook request; `event_type` is "" where it is not proven to be Stripe's."""
-        self._webhook_events.labels(event_type or "unproven", result).inc()
+        self._child(self._webhook_events, event_type or "unproven", result).inc()
 
     def acknowledged(self, seconds: float) -> None:
         """Notes how long an acknowledgement took."""
         self._webhook_ack.observe(seconds)
+
+    def _child(self, counter: Counter, first: str, second: str | int) -> Counter:
+        """Finds the counter of two labels: prometheus_client checks and locks for each look-up."""
+        key = (first, second)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = counter.labels(first, str(second))
+        return child

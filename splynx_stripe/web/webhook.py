@@ -13,9 +13,10 @@ from aiohttp import web
 
 from splynx_stripe.domain.errors import RejectedError
 from splynx_stripe.domain.inbox import InboxSource
-from splynx_stripe.domain.stripe import StripeEvent
+from splynx_stripe.domain.stripe import StripeAccount, StripeEvent
 from splynx_stripe.gateways.stripe.webhook import BadSignatureError, parse_envelope, verify_webhook
 from splynx_stripe.kit.clock import Clock
+from splynx_stripe.kit.secret import Secret
 from splynx_stripe.web.deps import WebhookEndpoint
 from splynx_stripe.web.edge import EDGE, Edge
 from splynx_stripe.web.limits import client_address
@@ -29,6 +30,7 @@ _ONE_LINE_PER_S = 10.0
 _SHOWN_OF_ENDPOINT = 6
 _REMEMBERED_AT_MOST = 1_000
 _UNKNOWN_ENDPOINT = "unknown_endpoint"
+_RECEIVED = b'{"received": true}'
 
 
 class RefusedError(Exception):
@@ -79,19 +81,29 @@ async def webhook(request: web.Request) -> web.Response:
     arrived = edge.deps.clock.monotonic()
     try:
         endpoint = _endpoint(edge, name)
-        event = _proven_event(edge, endpoint, await _body(request), request)
+        event, secret = _proven_event(edge, endpoint, await _body(request), request)
     except RefusedError as refusal:
         request.app[REFUSALS].refused(refusal.reason, name, client_address(request))
         edge.metrics.webhook("", refusal.reason)
         return web.json_response({"error": refusal.reason}, status=refusal.status)
+    account = _account_of(endpoint, event)
+    if account is None:  # it was disconnected, or is another program's; Stripe need not repeat it
+        edge.metrics.webhook(event.type, "foreign")
+        return _received()
     result = "not_stored"
     try:
-        is_new = await edge.deps.inbox.receive(event, endpoint.account, InboxSource.WEBHOOK)
+        is_new = await edge.deps.inbox.receive(event, account, InboxSource.WEBHOOK)
         result = "stored" if is_new else "known"
     finally:
         edge.metrics.webhook(event.type, result)
+    if endpoint.delivered is not None:
+        await endpoint.delivered(secret)
     edge.metrics.acknowledged(edge.deps.clock.monotonic() - arrived)
-    return web.json_response({"received": True})
+    return _received()
+
+
+def _received() -> web.Response:
+    return web.Response(body=_RECEIVED, content_type="application/json", charset="utf-8")
 
 
 def _endpoint(edge: Edge, name: str) -> WebhookEndpoint:
@@ -118,11 +130,11 @@ async def _body(request: web.Request) -> bytes:
 
 def _proven_event(
     edge: Edge, endpoint: WebhookEndpoint, body: bytes, request: web.Request
-) -> StripeEvent:
+) -> tuple[StripeEvent, Secret]:
     """Proves that Stripe sent it, for this account and mode (I8)."""
     header = request.headers.get("Stripe-Signature", "")
     try:
-        verify_webhook(body, header, endpoint.secrets, edge.deps.clock.now())
+        secret = verify_webhook(body, header, endpoint.secrets, edge.deps.clock.now())
         event = parse_envelope(body)
     except BadSignatureError as error:
         raise RefusedError(400, error.reason) from error
@@ -130,6 +142,13 @@ def _proven_event(
         raise RefusedError(400, "not_understood") from error
     if event.livemode != endpoint.account.livemode:
         raise RefusedError(400, "wrong_mode")
-    if event.account:  # no endpoint of ours is for connected accounts
+    if bool(event.account) != (endpoint.connected is not None):
         raise RefusedError(400, "wrong_account")
-    return event
+    return event, secret
+
+
+def _account_of(endpoint: WebhookEndpoint, event: StripeEvent) -> StripeAccount | None:
+    """Gives whose event it is; None for an account that is not connected to us (any more)."""
+    if endpoint.connected is None:
+        return endpoint.account
+    return endpoint.connected.get(event.account)

@@ -96,9 +96,9 @@ CASES = (
     Case(
         "not-granted",
         _without_a_login,
-        "Please sign in to pay",
-        "This link cannot be used without signing in.",
-        "403",
+        "We could not find this document",
+        "If it is right, please sign in to pay.",
+        "404",
     ),
     Case("no-page", _always("nothing-here"), "There is no such page", "No money was taken.", "404"),
     Case("home", _always(""), "Pay by card", "Open your invoices in the customer portal"),

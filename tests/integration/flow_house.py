@@ -26,9 +26,11 @@ from splynx_stripe.domain.terms import Terms
 from splynx_stripe.domain.timeline import tell
 from splynx_stripe.domain.timing import Timing
 from splynx_stripe.flows.ask_stripe import StripeAsker
+from splynx_stripe.flows.due_work import DueWorkFlow
 from splynx_stripe.flows.effect_handlers import effect_handlers
 from splynx_stripe.flows.effects import Effects
-from splynx_stripe.flows.inbox import Inbox
+from splynx_stripe.flows.inbox import Inbox, OtherEvents
+from splynx_stripe.flows.late_returns import LateReturns
 from splynx_stripe.flows.look_after import LookAfter
 from splynx_stripe.flows.pay import (
     DocumentQuery,
@@ -48,7 +50,7 @@ from splynx_stripe.gateways.stripe import (
 from splynx_stripe.kit.keyed_lock import KeyedLock
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.kit.tasks import Supervisor
-from splynx_stripe.schedule.pump import Pump
+from splynx_stripe.schedule.pump import Flows, Pump
 from splynx_stripe.store.store import SqlStore, open_store
 from tests.fake_clock import ImpatientClock
 from tests.integration.flow_town import (
@@ -75,6 +77,7 @@ _EUR_TERMS = Terms(
     bank_account_payment_method="Bank transfer",
     payment_kinds=(PaymentKind.CARD,),
     offers_to_save=False,
+    top_up=None,
     statement_grouping=StatementGrouping.MONTH,
     message_template="Charge for {{ customer.email }} pay {{ type }} {{ id }}, dated {{ date }}",
     grants_access_to_unauthorized=True,
@@ -216,10 +219,11 @@ async def open_house(
         session = await stack.enter_async_context(aiohttp.ClientSession())
         tasks = await stack.enter_async_context(Supervisor())
         terms = TermsBook()
+        stripe = _stripe_gateway(town, session, stripe_timeout_s)
         rooms = Rooms(
             store=store,
             splynx=_splynx_gateway(town, session, store),
-            stripe=_stripe_gateway(town, session, stripe_timeout_s),
+            stripe=stripe,
             terms=terms,
             timing=Timing(),
             timezone=ZoneInfo("Europe/Prague"),
@@ -229,14 +233,17 @@ async def open_house(
             locks=KeyedLock(),
             wake=lambda: None,
         )
-        yield _joined(town, store, rooms, tasks, terms)
+        others = [LateReturns(rooms, stripe.disputes)]
+        yield _joined(town, store, rooms, tasks, others)
 
 
 def _joined(
-    town: Town, store: SqlStore, rooms: Rooms, tasks: Supervisor, terms: TermsBook
+    town: Town, store: SqlStore, rooms: Rooms, tasks: Supervisor, others: Sequence[OtherEvents]
 ) -> FlowHouse:
+    terms = rooms.terms
+    assert isinstance(terms, TermsBook)
     asker = StripeAsker(rooms)
-    inbox = Inbox(rooms, asker)
+    inbox = Inbox(rooms, asker, others)
     look_after = LookAfter(rooms, asker)
     effects = Effects(rooms, effect_handlers(rooms, asker))
     return FlowHouse(
@@ -249,7 +256,16 @@ def _joined(
         effects=effects,
         look_after=look_after,
         poll=Poll(rooms, inbox),
-        pump=Pump(effects=effects, inbox=inbox, look_after=look_after, tasks=tasks),
+        pump=Pump(
+            Flows(
+                DueWorkFlow(store, inbox=inbox, effects=effects, look_after=look_after),
+                inbox,
+                effects,
+                look_after,
+            ),
+            tasks=tasks,
+            clock=town.clock,
+        ),
         terms=terms,
     )
 

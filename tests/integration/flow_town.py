@@ -183,6 +183,18 @@ class Town:
             return f"error {error.get('decline_code') or error.get('code')}"
         return str(body["status"])
 
+    async def foreign_payment(
+        self, form: dict[str, str], account: StripeAccount = EUR_ACCOUNT
+    ) -> str:
+        """Somebody else uses the same Stripe account; gives their PaymentIntent."""
+        self.clock.advance(SECOND)
+        async with self.browser.post(
+            f"{self.stripe_url}/v1/payment_intents",
+            data={"return_url": "https://shop.example.net/", **form},
+            headers={"Authorization": f"Bearer {SECRET_KEYS[account]}"},
+        ) as answer:
+            return str((await answer.json())["id"])
+
     def pay_by_cash(self, invoice_id: int) -> None:
         """The office takes cash for all that is due on an invoice."""
         invoice = self.splynx.state.invoices[invoice_id]

@@ -94,6 +94,7 @@ def test_a_fresh_installation_is_connected_by_options_alone(administrator: Admin
     [keys] = settings.accounts().values()
     assert keys.webhook_secrets
     assert settings.warnings == ()
+    assert settings.key_file.sealer().has_key
     assert "Entry points" in done.output
     assert "include snippets/splynx-stripe.conf" in done.output
 

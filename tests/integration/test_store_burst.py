@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from dataclasses import replace
 
 from sqlalchemy import event as sqlalchemy_event
@@ -10,7 +11,9 @@ from sqlalchemy import event as sqlalchemy_event
 from splynx_stripe.domain.errors import BrokenInvariantError
 from splynx_stripe.domain.inbox import NewInboxEvent
 from splynx_stripe.flows.inbox import ReceiveEvent
-from splynx_stripe.store.store import SqlStore
+from splynx_stripe.kit.clock import SystemClock
+from splynx_stripe.kit.ids import RandomIds
+from splynx_stripe.store.store import SqlStore, open_store
 from tests.integration.store_builders import MINUTE, NOW, event
 
 
@@ -47,14 +50,29 @@ async def test_an_event_that_the_database_refuses_is_refused_alone(store: SqlSto
     assert await _stored(store) == ["evt_1", "evt_3"]
 
 
-async def test_a_burst_needs_far_fewer_statements_than_it_has_events(store: SqlStore) -> None:
-    statements: list[object] = []
-    await store.ping()
-    sqlalchemy_event.listen(
-        store._writer, "before_cursor_execute", lambda *facts: statements.append(facts[2])
-    )
+async def test_a_burst_needs_far_fewer_statements_than_it_has_events(sqlite_url: str) -> None:
+    statements: list[str] = []
+    store = open_store(sqlite_url, clock=SystemClock(), ids=RandomIds())
+
+    def listen(connection: sqlite3.Connection, _entry: object) -> None:
+        connection.set_trace_callback(statements.append)
+
+    sqlalchemy_event.listen(store._writer, "connect", listen)
+    store._writer.dispose()
 
     answers = await _received(store, *(event(f"evt_{number}") for number in range(200)))
+    await store.close()
 
     assert answers == [True] * 200
-    assert len(statements) < 100
+    assert 10 < len(statements) < 100
+
+
+async def test_a_burst_of_known_and_new_events_is_answered_one_by_one(store: SqlStore) -> None:
+    await _received(store, *(event(f"evt_{number}") for number in range(40)))
+    await _received(store, *(event(f"evt_{number}") for number in range(40, 80)))
+
+    mixed = await _received(store, *(event(f"evt_{number}") for number in range(60, 100)))
+    known = await _received(store, *(event(f"evt_{number}") for number in range(60, 100)))
+
+    assert mixed == [False] * 20 + [True] * 20
+    assert known == [False] * 40

@@ -201,8 +201,9 @@ async def test_links_that_are_not_granted_lead_to_the_portal(stage: Stage) -> No
 
     known, unknown = await stage.page(DIRECT), await stage.page(DIRECT + "9")
 
-    assert known.status == unknown.status == 403
+    assert known.status == unknown.status == 404
     assert check_page(known) == check_page(unknown)
+    assert "please sign in to pay" in check_page(known)
 
 
 async def test_plain_links_are_limited_per_address_and_not_per_proxy(stage: Stage) -> None:

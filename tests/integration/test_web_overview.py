@@ -168,7 +168,7 @@ async def test_an_amount_that_is_none_or_too_much_is_said_beside_its_field(
     answer = await stage.page(sent.headers["Location"], session=ANNA)
 
     assert answer.status == 422
-    assert "From €5.00 to €500.00." in check_page(answer)
+    assert "Please enter an amount from €5.00 to €500.00." in check_page(answer)
     field = next(each for each in answer.document.all("input") if each.get("id") == "amount")
     assert field["aria-describedby"] == "limits"
     assert stage.pay.started == []

@@ -37,6 +37,7 @@ from splynx_stripe.web.app import (
     WebhookEndpoint,
     create_app,
 )
+from tests.integration.credential_stage import FakeCredentials
 from tests.integration.office_books import unused_links, unused_operations
 from tests.integration.settings_stage import unused_desk
 
@@ -423,6 +424,7 @@ async def open_stage(
         readiness=readiness,
         registry=registry,
         settings=unused_desk(clock),
+        credentials=FakeCredentials(TERMS).desk,
     )
     server = TestServer(create_app(change(deps)))
     await server.start_server(access_log_class=QuerylessAccessLogger)

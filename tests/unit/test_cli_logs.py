@@ -31,16 +31,16 @@ def test_a_line_has_time_level_event_and_fields() -> None:
     )
 
     assert line == (
-        "2026-11-24 12:00:00Z  info    payment.booked             amount='172.50 EUR' customer=17"
+        "2026-11-24 12:00:00Z  info     payment.booked             amount='172.50 EUR' customer=17"
     )
 
 
 def test_what_a_person_must_look_at_says_error() -> None:
-    assert "  error   case.opened" in logs.line_of(entry(EVENT="case.opened", PRIORITY="3"))
+    assert "  error    case.opened" in logs.line_of(entry(EVENT="case.opened", PRIORITY="3"))
 
 
 def test_a_line_of_text_without_an_event_is_shown_as_it_is() -> None:
-    assert logs.line_of(entry(MESSAGE="Started.")).endswith("info    Started.")
+    assert logs.line_of(entry(MESSAGE="Started.")).endswith("info     Started.")
 
 
 def test_only_the_newest_are_kept() -> None:

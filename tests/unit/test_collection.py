@@ -45,12 +45,23 @@ def test_the_lease_outlasts_the_charge_until_the_money_is_booked() -> None:
 def test_money_that_moved_is_never_forgotten(news: list[CollectionNews]) -> None:
     state = run([*news, CollectionNews.ATTEMPT_SUCCEEDED])
 
-    assert state in {CollectionState.SETTLED, CollectionState.LATE, CollectionState.BOOKED}
+    assert state in {
+        CollectionState.SETTLED,
+        CollectionState.LATE,
+        CollectionState.BOOKED,
+        CollectionState.RETURNED,
+    }
 
 
 @given(news=news_lists)
-def test_what_is_booked_stays_booked(news: list[CollectionNews]) -> None:
-    assert run([CollectionNews.PAYMENT_BOOKED, *news]) is CollectionState.BOOKED
+def test_what_is_booked_stays_booked_unless_the_bank_takes_it_back(
+    news: list[CollectionNews],
+) -> None:
+    """I6: only a reversal undoes a booking, and nothing undoes the reversal."""
+    state = run([CollectionNews.PAYMENT_BOOKED, *news])
+
+    reversed_ = CollectionNews.PAYMENT_REVERSED in news
+    assert state is (CollectionState.RETURNED if reversed_ else CollectionState.BOOKED)
 
 
 @pytest.mark.parametrize("state", list(CollectionState))

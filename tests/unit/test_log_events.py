@@ -20,6 +20,11 @@ def calls(path: Path) -> Iterator[ast.Call]:
     return (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
 
 
+def _alternatives(value: ast.expr) -> list[ast.expr]:
+    """Gives a value, or both of `a if … else b`."""
+    return [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
+
+
 def events_of(path: Path) -> Iterator[str]:
     """Event names given to a logger, or to an audit entry."""
     for call in calls(path):
@@ -28,10 +33,12 @@ def events_of(path: Path) -> Iterator[str]:
             "AuditEntry",
             "_Said",
             "_record",
+            "record_credential",
         }
         if not is_log and not is_said:
             continue
-        for value in [*call.args, *(keyword.value for keyword in call.keywords)]:
+        given = [*call.args, *(keyword.value for keyword in call.keywords)]
+        for value in (node for each in given for node in _alternatives(each)):
             if (
                 isinstance(value, ast.Constant)
                 and isinstance(value.value, str)

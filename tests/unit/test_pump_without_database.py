@@ -11,32 +11,33 @@ import pytest
 from splynx_stripe.domain.attempt import Attempt
 from splynx_stripe.domain.effect import StoredEffect
 from splynx_stripe.domain.inbox import InboxEvent
+from splynx_stripe.flows.due_work import DueWork, Limits
+from splynx_stripe.kit.clock import SystemClock
 from splynx_stripe.kit.tasks import Supervisor
-from splynx_stripe.schedule.pump import Pump
+from splynx_stripe.schedule.pump import Flows, Pump
 from splynx_stripe.store.errors import StoreUnavailableError
 from tests.unit.test_pump import ATTEMPT
 
 
 class FlowsWithoutDatabase:
-    """All three flows; the database is away at the first claim and during the first look."""
+    """All flows; the database is away at the first claim and during the first look."""
 
     def __init__(self) -> None:
         self.claims = 0
         self.looks = 0
         self.looked_twice = asyncio.Event()
 
-    async def claim(self, limit: int) -> Sequence[InboxEvent]:
-        assert limit > 0
+    async def claim_due(self, limits: Limits) -> DueWork:
         self.claims += 1
         if self.claims == 1:
             raise StoreUnavailableError("away")
-        return []
+        return DueWork(attempts=[ATTEMPT][: limits.attempts] if self.looks < 2 else [])
 
-    async def handle(self, event: InboxEvent) -> None:
-        raise AssertionError(f"there is none, but {event}")
+    async def handle_all(self, events: Sequence[InboxEvent]) -> None:
+        raise AssertionError(f"there are none, but {events}")
 
-    async def due(self, limit: int) -> Sequence[Attempt]:
-        return [ATTEMPT][:limit] if self.looks < 2 else []
+    async def carry_out(self, effect: StoredEffect) -> None:
+        raise AssertionError(f"there is none, but {effect}")
 
     async def look_at(self, attempt: Attempt) -> None:
         assert attempt == ATTEMPT
@@ -46,22 +47,13 @@ class FlowsWithoutDatabase:
         self.looked_twice.set()
 
 
-class NoEffects:
-    async def claim(self, limit: int) -> Sequence[StoredEffect]:
-        assert limit > 0
-        return []
-
-    async def carry_out(self, effect: StoredEffect) -> None:
-        raise AssertionError(f"there is none, but {effect}")
-
-
 async def test_the_pump_goes_on_by_itself_when_the_database_is_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     flows = FlowsWithoutDatabase()
     with caplog.at_level(logging.WARNING):
         async with Supervisor() as tasks:
-            pump = Pump(effects=NoEffects(), inbox=flows, look_after=flows, tasks=tasks)
+            pump = Pump(Flows(flows, flows, flows, flows), tasks=tasks, clock=SystemClock())
             running = tasks.start("pump", pump.run())
             await asyncio.wait_for(flows.looked_twice.wait(), timeout=20)
             await pump.stop(timeout_s=5)

@@ -22,7 +22,14 @@ class MenuItem:
     title: str
 
 
-MENU: tuple[MenuItem, ...] = (MenuItem("admin-home", later("Start")),)
+MENU: tuple[MenuItem, ...] = (
+    MenuItem("admin-home", later("Start")),
+    MenuItem("admin-logs", later("Logs")),
+    MenuItem("admin-links", later("Payment links")),
+    MenuItem("admin-credentials-find", later("Saved cards")),
+    MenuItem("admin-settings", later("Settings")),
+    MenuItem("admin-accounts", later("Stripe accounts")),
+)
 """The pages of the office, in the order of the menu."""
 
 

@@ -205,7 +205,7 @@ def _state(item: CredentialItem, language: Language) -> tuple[str, str, str]:
         reason = _DEAD[credential.dead_reason]
         return language.say(later("Cannot be used")), "bad", language.say(reason) if reason else ""
     if credential.state is CredentialState.VERIFYING:
-        text = later("Waits for your confirmation")
+        text = later("Waits for confirmation")
         return language.say(text), "care", _how_to_prove(item.microdeposits, language)
     if item.months_left is not None and item.months_left < 0:
         why = later("Many banks renew cards by themselves; if yours does not, add the new one.")

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from splynx_stripe.domain.collection import Route
 from splynx_stripe.domain.errors import OutcomeUnknownError, RejectedError, RetryableError
+from splynx_stripe.domain.money import currency_exponent
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.overview import Overview, PastPayment
 from splynx_stripe.flows.pay import PaymentView, Standing
@@ -134,6 +135,8 @@ async def _show_overview(
         "documents": [_document(request, view, language) for view in seen.documents],
         "can_pay_several": sum(view.standing is Standing.PAYABLE for view in seen.documents) > 1,
         "total": _total(seen, language),
+        "currency": seen.terms.currency if seen.terms else "",
+        "exponent": currency_exponent(seen.terms.currency) if seen.terms else 0,
         "top_up": _top_up(seen.terms, language),
         "wrong_amount": wrong_amount,
         "invoices": portal_link(request.app[EDGE].site, language),

@@ -45,6 +45,7 @@ async def signed_link(request: web.Request) -> web.Response:
         return _not_valid(request)
     if edge.link_limits.views.wait_s(link.id):
         raise PageError(TOO_MANY)
+    await edge.deps.links.count_use(link)
     if link.scope is LinkScope.CUSTOMER:
         return await _of_customer(request, link, token)
     reference = (link.scope.value, str(link.document_id))

@@ -1,0 +1,39 @@
+"""What the office's pages read and do, for tests that are about something else; and a bare Splynx."""
+
+from __future__ import annotations
+
+from splynx_stripe.domain.splynx import Document, DocumentKind, SplynxCustomer
+from splynx_stripe.flows.links import Links
+from splynx_stripe.flows.operations import Operations
+from splynx_stripe.kit.clock import Clock
+from splynx_stripe.kit.ids import RandomIds
+from tests.integration.settings_stage import NoStore
+
+
+class BareSplynx:
+    """A Splynx without documents and customers; a test may add some."""
+
+    def __init__(self) -> None:
+        self.documents: dict[tuple[DocumentKind, str], Document] = {}
+        self.customers: dict[int, SplynxCustomer] = {}
+        self.error: Exception | None = None
+
+    async def find_document(self, kind: DocumentKind, number: str) -> Document | None:
+        if self.error is not None:
+            raise self.error
+        return self.documents.get((kind, number))
+
+    async def customer(self, customer_id: int) -> SplynxCustomer | None:
+        if self.error is not None:
+            raise self.error
+        return self.customers.get(customer_id)
+
+
+def unused_operations() -> Operations:
+    """Gives a log for tests that have nothing to do with it."""
+    return Operations(NoStore())
+
+
+def unused_links(clock: Clock) -> Links:
+    """Gives links for tests that have nothing to do with them."""
+    return Links(NoStore(), BareSplynx(), clock, RandomIds())
