@@ -64,6 +64,11 @@ async def install(stage: Stage) -> None:
         "secrets have a folder for root alone",
         box.run("stat -c '%U %a' /etc/splynx-stripe/credentials").split() == ["root", "700"],
     )
+    stage.check(
+        "the encryption key is there, for root and the daemon's group",
+        box.run("stat -c '%U %G %a' /etc/splynx-stripe/encryption.key").split()
+        == ["root", "splynx-stripe", "640"],
+    )
     manual = box.run("zcat /usr/share/man/man1/splynx-stripe.1.gz")
     completed = box.run(_COMPLETE)
     names = box.run("splynx-stripe --help").partition("Commands:")[2]
