@@ -24,10 +24,10 @@ def _measurements(folder: Path, *, quick: bool) -> dict[str, Callable[[], Iterat
     return {
         "webhooks": lambda: webhooks.measure(folder, sizes),
         "commits": lambda: commits.measure(folder, events=events, rounds=rounds),
-        "payments": lambda: payments.measure(folder, 15 if quick else 60),
+        "payments": lambda: payments.measure(folder, 25 if quick else 150),
         "start": lambda: footprint.measure_start(folder, rounds),
         "memory": lambda: footprint.measure_open_items(folder, rounds),
-        "simulation": lambda: histories.measure(200 if quick else 3_000),
+        "simulation": lambda: histories.measure(200 if quick else 1_500),
     }
 
 

@@ -33,7 +33,7 @@ class Sizes(NamedTuple):
     open_loop_s: int
 
 
-FULL = Sizes(rounds=5, bare_requests=15_000, events=6_000, open_loop_s=10)
+FULL = Sizes(rounds=5, bare_requests=15_000, events=6_000, open_loop_s=6)
 QUICK = Sizes(rounds=2, bare_requests=4_000, events=1_500, open_loop_s=3)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from splynx_stripe.config import Settings
@@ -69,9 +69,14 @@ def credential_rooms(
 
 
 class CredentialWing:
-    """The part of a house that saves cards and bank accounts."""
+    """The part of a house that saves cards and bank accounts.
+
+    What its own flows change wakes its rounds too; payments, of which there are many, do not.
+    """
 
     def __init__(self, rooms: CredentialRooms) -> None:
+        self._wake_others = rooms.rooms.wake
+        rooms = replace(rooms, rooms=replace(rooms.rooms, wake=self._wake))
         self.events = CredentialEvents(rooms)
         self.handlers: dict[EffectKind, EffectHandler] = {
             EffectKind.SAVE_CREDENTIAL: SaveCredential(rooms)
@@ -83,11 +88,6 @@ class CredentialWing:
         """Gives the pages their flows."""
         return self._desk
 
-    def waking(self, wake: Callable[[], None]) -> Callable[[], None]:
-        """Gives what wakes the rounds together with somebody else."""
-
-        def both() -> None:
-            wake()
-            self.round.wake()
-
-        return both
+    def _wake(self) -> None:
+        self._wake_others()
+        self.round.wake()

@@ -184,7 +184,7 @@ class House:
             clock=foundation.clock,
             is_pressed=inbox.is_pressed,
         )
-        woken.answer = self._credentials.waking(self._pump.wake)
+        woken.answer = self._pump.wake
         tasks.keep("pump", self._pump.run)
         tasks.keep("credentials", self._credentials.round.run)
         self._accounts = self._accounts_wing(stripe)

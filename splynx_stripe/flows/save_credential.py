@@ -22,6 +22,7 @@ from splynx_stripe.domain.effect import StoredEffect
 from splynx_stripe.domain.errors import BrokenInvariantError
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.payment_method import Mandate, MandateStatus, PaymentMethod
+from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.flows.credential_rooms import CredentialRooms
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.transition import Occasion, debt_of, end_effect
@@ -231,6 +232,19 @@ def end_credential(unit: Unit, credential: Credential, reason: DeadReason, by: B
     unit.want_mirror(
         after.owner.splynx_customer_id, after.slot, partner_id=after.owner.partner_id, now=by.now
     )
+
+
+_LOST = frozenset({"lost_card", "stolen_card", "pickup_card"})
+"""Stripe's decline codes after which a card must not be tried again (docs.stripe.com/declines/codes)."""
+
+
+def note_decline(
+    unit: Unit, account: StripeAccount, method_id: str, decline_code: str, by: By
+) -> None:
+    """Ends a credential whose card was reported lost; whoever charges it calls this after a decline."""
+    known = unit.credential_of_method(account, method_id) if decline_code in _LOST else None
+    if known is not None:
+        end_credential(unit, known, DeadReason.LOST_OR_STOLEN, by)
 
 
 class SaveCredential:

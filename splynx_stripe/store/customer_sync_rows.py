@@ -51,7 +51,10 @@ _r, _c, _a = customer_sync_rounds.c, credentials.c, attempts.c
 
 def _saving(table: Table, *key: str) -> PerDialect:
     changed = [column.name for column in table.columns if column.name not in key]
-    made = {"sqlite": sqlite.insert(table), "postgresql": postgresql.insert(table)}
+    made: dict[str, sqlite.Insert | postgresql.Insert] = {
+        "sqlite": sqlite.insert(table),
+        "postgresql": postgresql.insert(table),
+    }
     return MappingProxyType(
         {
             name: one.on_conflict_do_update(

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from splynx_stripe.domain.credential import CredentialState, DeadReason
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.payment_method import BankFace, MandateStatus
+from splynx_stripe.flows.save_credential import By, note_decline
 from splynx_stripe.flows.setup_credential import Proof, SetupStanding
 from splynx_stripe.sandbox.stripe import mandates
 from splynx_stripe.sandbox.stripe.call import Call
@@ -196,3 +197,19 @@ async def test_a_stripe_customer_deleted_in_the_dashboard_ends_all_its_credentia
 
     (dead,) = await home.present()
     assert dead.dead_reason is DeadReason.STRIPE_CUSTOMER_DELETED
+
+
+async def test_a_card_that_was_reported_lost_is_not_tried_again(home: CredentialHouse) -> None:
+    saved = await home.save_card()
+    by = By(home.town.clock.now(), "daemon")
+
+    states = []
+    for code in ("insufficient_funds", "lost_card"):
+        await home.house.store.run(
+            lambda unit, code=code: note_decline(  # type: ignore[misc]  # a default binds the loop's value
+                unit, EUR_ACCOUNT, saved.payment_method_id, code, by
+            )
+        )
+        states += [one.dead_reason for one in await home.present()]
+
+    assert states == [DeadReason.NONE, DeadReason.LOST_OR_STOLEN]

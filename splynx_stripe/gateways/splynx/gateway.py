@@ -30,6 +30,7 @@ from splynx_stripe.gateways.splynx.api import Found, SplynxApi, understood
 from splynx_stripe.gateways.splynx.auth import SplynxAuth
 from splynx_stripe.gateways.splynx.client import SplynxClient
 from splynx_stripe.gateways.splynx.connection import NonceReserve, SplynxConnection
+from splynx_stripe.gateways.splynx.customers import CustomerCalls
 from splynx_stripe.gateways.splynx.payment_accounts import PaymentAccountCalls
 from splynx_stripe.gateways.splynx.permissions import missing_permissions
 from splynx_stripe.gateways.splynx.resources import (
@@ -74,6 +75,11 @@ class SplynxHttpGateway:
         client = SplynxClient(connection, session)
         self._api = SplynxApi(client, SplynxAuth(connection, client, clock, nonces))
         self._sessions = SessionReader(client)
+
+    @property
+    def customers(self) -> CustomerCalls:
+        """Gives the part that knows many customers at once."""
+        return CustomerCalls(self._api)
 
     @property
     def payment_accounts(self) -> PaymentAccountCalls:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from splynx_stripe.domain.errors import BrokenInvariantError, NotFoundError, RejectedError
+from splynx_stripe.domain.errors import BrokenInvariantError, NotFoundError
 from splynx_stripe.domain.payment_account import FIELDS, PaymentAccount, PaymentAccountRow
 from splynx_stripe.gateways.splynx import wire
 from splynx_stripe.gateways.splynx.api import SplynxApi, understood
@@ -24,7 +24,8 @@ from splynx_stripe.gateways.splynx.resources import (
 _DATA = Resource(
     "admin/customers/customer-payment-account-data", CUSTOMER_PAYMENT_ACCOUNTS.controller
 )
-_OTHER_FORM = frozenset({"405", "404", "METHOD_NOT_ALLOWED", "NOT_FOUND"})
+_OTHER_FORM = frozenset({404, 405})
+"""The statuses after which the path form is tried."""
 
 
 class PaymentAccountCalls:
@@ -94,18 +95,15 @@ class PaymentAccountCalls:
 
     async def _in_either_form(self, call: Call, customer_id: int, account_id: int) -> Answer:
         item = f"{customer_id}--{account_id}"
-        try:
-            return await self._api.ask(replace(call, query=(("id", item),)))
-        except RejectedError as error:
-            if not isinstance(error, NotFoundError) and error.code not in _OTHER_FORM:
-                raise
-            documented = error
-        try:
-            return await self._api.ask(replace(call, item=item))
-        except NotFoundError:
-            raise
-        except RejectedError:
-            raise documented from None
+        documented = replace(call, query=(("id", item),))
+        answer = await self._api.answer(documented)
+        if answer.is_success:
+            return answer
+        if answer.status in _OTHER_FORM:
+            other = await self._api.answer(replace(call, item=item))
+            if other.is_success:
+                return other
+        raise self._api.refusal(documented, answer)
 
 
 def _account(row: wire.Row) -> PaymentAccount:

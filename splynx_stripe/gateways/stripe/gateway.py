@@ -39,6 +39,7 @@ from splynx_stripe.gateways.stripe.client import (
     StripeCredentials,
     StripeEndpoints,
 )
+from splynx_stripe.gateways.stripe.customers import StripeCustomerCalls
 from splynx_stripe.gateways.stripe.disputes import StripeDisputeCalls
 from splynx_stripe.gateways.stripe.errors import UNEXPECTED_STATE, Operation, named
 from splynx_stripe.gateways.stripe.oauth import OAuthClient, StripeOAuth
@@ -52,7 +53,6 @@ log = logging.getLogger(__name__)
 
 _IN_BACKGROUND = Priority.BACKGROUND
 
-_CREATE_CUSTOMER = Operation("customers.create", "create a customer", writes=True)
 _CREATE = Operation("payment_intents.create", "create the PaymentIntent", writes=True)
 _RETRIEVE = Operation("payment_intents.retrieve", "show the PaymentIntent", writes=False)
 _CANCEL = Operation("payment_intents.cancel", "cancel the PaymentIntent", writes=True)
@@ -117,6 +117,11 @@ class StripeSdkGateway:
         return StripeSavedMethodCalls(self._call)
 
     @property
+    def customers(self) -> StripeCustomerCalls:
+        """Gives the part that knows customers."""
+        return StripeCustomerCalls(self._calls)
+
+    @property
     def disputes(self) -> StripeDisputeCalls:
         """Gives the part that knows disputes."""
         return StripeDisputeCalls(self._call)
@@ -125,12 +130,7 @@ class StripeSdkGateway:
         self, account: StripeAccount, order: StripeCustomerOrder, *, idempotency_key: str
     ) -> str:
         """Creates a customer and gives its id; the same key gives the same customer."""
-        params = wire.customer_params(order)
-        options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
-        answer = await self._call(
-            account, _CREATE_CUSTOMER, lambda sdk: sdk.v1.customers.create_async(params, options)
-        )
-        return understood(wire.customer_id, answer, _CREATE_CUSTOMER)
+        return await self.customers.create_customer(account, order, idempotency_key=idempotency_key)
 
     async def create_payment_intent(
         self, account: StripeAccount, order: PaymentIntentOrder, *, idempotency_key: str
