@@ -24,6 +24,7 @@ COMMANDS = {
     "accounts": "splynx_stripe.cli.accounts:accounts_group",
     "webhooks": "splynx_stripe.cli.webhooks:webhooks_group",
     "credentials": "splynx_stripe.cli.credentials:credentials_group",
+    "sync": "splynx_stripe.cli.sync:sync_group",
     "serve": "splynx_stripe.cli.serve:serve",
     "sandbox": "splynx_stripe.cli.demo:sandbox",
     "demo": "splynx_stripe.cli.demo:demo",

@@ -42,6 +42,8 @@ from splynx_stripe.domain.errors import (
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.gateways.splynx.permissions import READ_PERMISSIONS
 from splynx_stripe.gateways.splynx.resources import (
+    CUSTOMER_BILLING,
+    CUSTOMER_PAYMENT_ACCOUNTS,
     INVOICES,
     PAYMENTS,
     PROFORMA_INVOICES,
@@ -61,6 +63,9 @@ WRITE_PERMISSIONS = (
     (STATEMENT_RECORDS, "add"),
     (INVOICES, "update"),
     (PROFORMA_INVOICES, "update"),
+    (CUSTOMER_PAYMENT_ACCOUNTS, "update"),
+    (CUSTOMER_PAYMENT_ACCOUNTS, "delete"),
+    (CUSTOMER_BILLING, "update"),
 )
 """What cannot be tried without changing something in Splynx."""
 

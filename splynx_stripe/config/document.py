@@ -231,6 +231,11 @@ class TimingSection(Section):
         description="Seconds after which a Stripe event that a daemon has begun to handle is taken"
         " over in the same way.",
     )
+    customer_sync_at: Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")] = Field(
+        default="03:30",
+        description="Time of day in Splynx's time zone, such as `03:30` in quotes, at which all"
+        " customers in Stripe are compared with Splynx. Empty: only those who are new.",
+    )
 
 
 class LoggingSection(Section):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import time, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -176,6 +176,12 @@ class Settings:
     def polling_interval(self) -> timedelta:
         """Gives the time between two looks at Stripe's list of events."""
         return timedelta(seconds=self.document.timing.polling_interval_s)
+
+    @property
+    def customer_sync_at(self) -> time | None:
+        """Gives the time of day of the comparison of customers; None where it is switched off."""
+        written = self.document.timing.customer_sync_at
+        return time.fromisoformat(written) if written else None
 
     @property
     def connected(self) -> bool:

@@ -13,7 +13,6 @@ from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel.core import get_global
-from babel.localedata import locale_identifiers
 from pydantic_core import PydanticCustomError
 
 from splynx_stripe.config.problems import did_you_mean
@@ -22,6 +21,9 @@ from splynx_stripe.domain.message_template import check_template
 
 WRONG_VALUE = "wrong_value"
 """The pydantic error type of these checks; the fix is in its context."""
+
+LANGUAGES = ("cs", "de", "en", "es", "fr", "pl", "pt", "uk")
+"""The languages that our pages are written in; each but English has a file in `web/locale`."""
 
 BANK_TYPES = ("ach", "becs", "pad")
 _PUBLISHABLE_KEY = re.compile(r"pk_(test|live)_[A-Za-z0-9_]+")
@@ -76,12 +78,12 @@ def check_country(value: str) -> str:
 
 
 def check_language(value: str) -> str:
-    """Wants a language of CLDR, such as en or pt_BR."""
-    known = locale_identifiers()
-    if value not in known:
-        hint = did_you_mean(value.replace("-", "_"), known)
+    """Wants one of the languages that the pages are written in."""
+    if value not in LANGUAGES:
+        hint = did_you_mean(value.replace("-", "_").partition("_")[0], LANGUAGES)
         raise wrong_value(
-            f"{value!r} is not a language.", f"{hint} Write a code such as en or pt_BR."
+            f"{value!r} is not a language of our pages.",
+            f"{hint} Write one of {', '.join(LANGUAGES)}.".strip(),
         )
     return value
 

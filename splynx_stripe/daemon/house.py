@@ -17,6 +17,7 @@ from splynx_stripe.config import Settings
 from splynx_stripe.daemon.accounts_wing import AccountsGround, AccountsWing
 from splynx_stripe.daemon.audit_journal import AuditJournal
 from splynx_stripe.daemon.credentials import CredentialWing, credential_rooms, not_connected
+from splynx_stripe.daemon.customers_wing import CustomerFigures, Doors, customer_sync
 from splynx_stripe.daemon.gateways import client_session, splynx_gateway, stripe_gateway
 from splynx_stripe.daemon.listener import BACKLOG
 from splynx_stripe.daemon.not_connected import NotConnected
@@ -25,6 +26,7 @@ from splynx_stripe.daemon.settings_trials import OutsideTrials
 from splynx_stripe.domain.installation import Installation
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.flows.ask_stripe import StripeAsker
+from splynx_stripe.flows.customer_sync import TICK
 from splynx_stripe.flows.due_work import DueWorkFlow
 from splynx_stripe.flows.effect_handlers import effect_handlers
 from splynx_stripe.flows.effects import Effects
@@ -37,6 +39,7 @@ from splynx_stripe.flows.overview import CustomerOverview
 from splynx_stripe.flows.page_settings import PageSettings
 from splynx_stripe.flows.pay import PayFlow
 from splynx_stripe.flows.poll import Poll
+from splynx_stripe.flows.ports import Store
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.safe_stop import money_stop
 from splynx_stripe.gateways.splynx.gateway import SplynxHttpGateway
@@ -162,6 +165,7 @@ class House:
             dice=system_dice(),
             locks=KeyedLock(),
             wake=woken.ring,
+            splynx_url=settings.splynx.url,
         )
         self._credentials = CredentialWing(
             credential_rooms(
@@ -188,13 +192,16 @@ class House:
         tasks.keep("pump", self._pump.run)
         tasks.keep("credentials", self._credentials.round.run)
         self._accounts = self._accounts_wing(stripe)
-        self._begin_schedule(rooms, asker, tasks)
+        customers = Doors(splynx.customers, splynx, stripe.customers)
+        self._begin_schedule(rooms, asker, tasks, customers)
         door = self._accounts.door(inbox)
         pay = PayFlow(rooms, asker)
         overview = CustomerOverview(rooms, pay)
         return self._pages(_Answering(pay, overview, door, splynx, splynx))
 
-    def _begin_schedule(self, rooms: Rooms, asker: StripeAsker, tasks: Supervisor) -> None:
+    def _begin_schedule(
+        self, rooms: Rooms, asker: StripeAsker, tasks: Supervisor, customers: Doors
+    ) -> None:
         """Starts the periodic jobs; of several daemons only the leader's do anything."""
         foundation = self._foundation
         leader = Leader(
@@ -212,6 +219,7 @@ class House:
             clock=foundation.clock,
             leads=lambda: leader.leads,
         )
+        jobs.also(self._customer_sync(fenced.store, customers).tick, TICK)
         leader.on_lead = jobs.hurry
         self._jobs, self._leader = jobs, leader
         jobs.start()
@@ -222,6 +230,17 @@ class House:
             )
             tasks.keep("accounts", keeper.run)
         self._stand_for_leader = lambda: tasks.keep("leader", leader.run)
+
+    def _customer_sync(self, store: Store, doors: Doors) -> CustomerFigures:
+        foundation = self._foundation
+        sync = customer_sync(
+            self._settings,
+            doors,
+            store,
+            foundation.clock,
+            installation_id=foundation.installation.id,
+        )
+        return CustomerFigures(self._registry, sync, foundation.clock)
 
     def _accounts_wing(self, stripe: StripeSdkGateway) -> AccountsWing:
         foundation = self._foundation

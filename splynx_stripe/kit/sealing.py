@@ -2,7 +2,8 @@
 
 A sealed text is `v1:<key id>:<base64>`: AES-256-GCM with a random nonce, bound to the place where
 it is stored, so that a value moved to another row does not open. Several keys are known at once: the
-newest seals, all of them open, so that a key can be replaced while the daemon runs.
+newest seals, all of them open, so that a key can be replaced while the daemon runs: a sealer that
+follows the key file takes up new keys by itself.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 import binascii
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import final
 
@@ -26,8 +27,14 @@ _VERSION = "v1"
 _KEY_LINE = re.compile(r"(?P<id>[A-Za-z0-9-]{1,32}):(?P<key>[0-9a-f]{64})")
 
 
+NO_KEY = (
+    "There is no encryption key, so nothing secret can be stored. Nothing was changed. Make one with"
+    " `splynx-stripe encryption init`, as root; it is used at once."
+)
+
+
 class SealingKeyError(ValueError):
-    """The file with the keys is not one of ours; put the right one in its place."""
+    """There is no key, or the file with the keys is not one of ours; put the right one in its place."""
 
 
 class SealedValueError(Exception):
@@ -42,20 +49,48 @@ class Sealer:
         SealingKeyError: the text holds no key, a malformed line, or two keys of one id.
     """
 
-    def __init__(self, key_file: Secret) -> None:
+    def __init__(
+        self, key_file: Secret, *, newer: Callable[[], Secret | None] = lambda: None
+    ) -> None:
         self._keys = _read_keys(key_file.reveal())
-        self._newest = next(iter(self._keys))
+        self._newer = newer
+
+    @classmethod
+    def following(cls, newer: Callable[[], Secret | None]) -> Sealer:
+        """Makes a sealer that asks `newer` before each use for the text of a changed key file.
+
+        It may begin without any key: `seal` and `open` raise `SealingKeyError` until there is one.
+        """
+        sealer = cls.__new__(cls)
+        sealer._keys = MappingProxyType({})  # noqa: SLF001 - our own
+        sealer._newer = newer  # noqa: SLF001 - our own
+        return sealer
+
+    @property
+    def has_key(self) -> bool:
+        """Says whether anything can be sealed now."""
+        return bool(self._known())
 
     @property
     def newest_key(self) -> str:
-        """Names the key that seals."""
-        return self._newest
+        """Names the key that seals. Raises `SealingKeyError` when there is none."""
+        return next(iter(self._usable()))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names the keys that open, the newest first."""
+        return tuple(self._known())
 
     def seal(self, value: str, place: str) -> str:
-        """Encrypts `value` for `place`, such as `credentials/cred_1`. Two seals never look alike."""
+        """Encrypts `value` for `place`, such as `credentials/cred_1`. Two seals never look alike.
+
+        Raises:
+            SealingKeyError: there is no key; its sentence says so to people.
+        """
+        key_id, key = next(iter(self._usable().items()))
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        hidden = self._keys[self._newest].encrypt(nonce, value.encode(), place.encode())
-        return f"{_VERSION}:{self._newest}:{base64.b64encode(nonce + hidden).decode()}"
+        hidden = key.encrypt(nonce, value.encode(), place.encode())
+        return f"{_VERSION}:{key_id}:{base64.b64encode(nonce + hidden).decode()}"
 
     def open(self, sealed: str, place: str) -> str:
         """Decrypts what was sealed for `place`.
@@ -64,7 +99,7 @@ class Sealer:
             SealedValueError: it does not open. Nothing of the value or the key is in the message.
         """
         version, key_id, text = _parts(sealed)
-        key = self._keys.get(key_id)
+        key = self._usable().get(key_id)
         if version != _VERSION or key is None:
             raise SealedValueError(
                 f"A value in the database is sealed with the key {key_id!r}, which is not in the"
@@ -81,7 +116,29 @@ class Sealer:
 
     def is_of_newest(self, sealed: str) -> bool:
         """Says whether a value is sealed with the newest key; others wait for `rotate`."""
-        return _parts(sealed)[1] == self._newest
+        return _parts(sealed)[1] == self.newest_key
+
+    def _known(self) -> Mapping[str, AESGCM]:
+        text = self._newer()
+        if text is not None:
+            try:
+                self._keys = _read_keys(text.reveal())
+            except SealingKeyError:
+                # A file that is being edited: what we know goes on working.
+                if not self._keys:
+                    raise
+        return self._keys
+
+    def _usable(self) -> Mapping[str, AESGCM]:
+        keys = self._known()
+        if not keys:
+            raise SealingKeyError(NO_KEY)
+        return keys
+
+
+def key_of(sealed: str) -> str:
+    """Names the key that a value is sealed with."""
+    return _parts(sealed)[1]
 
 
 def new_key_line(key_id: str) -> str:

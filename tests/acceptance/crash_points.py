@@ -5,19 +5,20 @@ The tests in `test_crash_at_each_step.py` compare these lists with what a daemon
 
 from __future__ import annotations
 
+BY_THE_CLOCK = ("http:GET /v1/account:", "commit:Sighting.")
+"""Steps of jobs that look after accounts and customers now and then, whoever pays."""
+
 INVOICE_POINTS = (
     "commit:BookPayment._finish:after",
     "commit:BookPayment._finish:before",
     "commit:BookPayment._mark_posting:after",
     "commit:BookPayment._mark_posting:before",
-    "commit:Effects.claim:after",
-    "commit:Effects.claim:before",
+    "commit:DueWorkFlow.claim_due:after",
+    "commit:DueWorkFlow.claim_due:before",
     "commit:Inbox._apply:after",
     "commit:Inbox._apply:before",
-    "commit:Inbox._finish:after",
-    "commit:Inbox._finish:before",
-    "commit:Inbox.claim:after",
-    "commit:Inbox.claim:before",
+    "commit:Inbox._end:after",
+    "commit:Inbox._end:before",
     "commit:ReceiveEvent:after",
     "commit:ReceiveEvent:before",
     "commit:PayFlow._commit_attempt:after",
@@ -50,8 +51,6 @@ INVOICE_POINTS = (
     "http:GET /api/2.0/admin/finance/payments/:id:before",
     "http:GET /api/2.0/admin/finance/payments:after",
     "http:GET /api/2.0/admin/finance/payments:before",
-    "http:GET /v1/payment_intents/:id:after",
-    "http:GET /v1/payment_intents/:id:before",
     "http:POST /api/2.0/admin/finance/bank-statements-records:after",
     "http:POST /api/2.0/admin/finance/bank-statements-records:before",
     "http:POST /api/2.0/admin/finance/bank-statements:after",

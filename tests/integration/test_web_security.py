@@ -189,7 +189,7 @@ async def house(tmp_path: Path, sqlite_url: str) -> AsyncIterator[House]:
 
         async with open_stage(whole) as stage:
             stage.overview.past = [PastPayment(INVOICE, DUE, stage.clock.now(), 501)]
-            stage.overview.receipts[501] = Receipt(b"%PDF of Anna")
+            stage.overview.receipts[501] = Receipt("a.pdf", "application/pdf", b"%PDF of Anna")
             order = LinkOrder(LinkScope.INVOICE, number="202611000042")
             link = await made[0].make(order, Maker("admin:1"))
             assert link is not None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
-from splynx_stripe.domain.metadata import ATTEMPT, CUSTOMER, INSTALLATION
+from splynx_stripe.domain.metadata import ATTEMPT, CUSTOMER, DOCUMENT_KIND, INSTALLATION
 from splynx_stripe.kit.secret import Secret
 from tests.simulation.clockwork import until
 from tests.simulation.crash import Crash
@@ -348,6 +348,17 @@ def odd_event(stage: Stage) -> None:
     beside(stage, spoiled)
 
 
+def banks_take_back(stage: Stage) -> None:
+    """Every debit comes back after it was paid, and whoever pays pays by a debit."""
+    stage.banks.returns_all = True
+    original = stage.stripe.confirm
+
+    def confirm(intent_id: str, card: str) -> str:
+        return original(intent_id, card if card.startswith("bank") else "bank")
+
+    stage.stripe.confirm = confirm  # type: ignore[method-assign]  # this happens at the bank
+
+
 # --- Splynx -----------------------------------------------------------------------------------------------
 
 
@@ -357,6 +368,8 @@ def already_there(stage: Stage) -> None:
 
     def succeed(intent: Json) -> None:
         original(intent)
+        if intent["metadata"][DOCUMENT_KIND] == "several":
+            return  # others do not know that several documents were paid at once
         stage.strike(number)
         exponent = 0 if intent["currency"] == "jpy" else 2
         for _ in range(stage.rng.choice((1, 1, 2))):
@@ -382,14 +395,15 @@ def odd_splynx(stage: Stage) -> None:
     switches.marks_invoice_paid = bool(stage.rng.randrange(2))
     switches.marks_proforma_paid = bool(stage.rng.randrange(2))
     switches.ignores_put = not stage.rng.randrange(4)
+    switches.reopens_by_reversal = bool(stage.rng.randrange(2))
     stage.strike(stage.installing)
 
 
 def office_interferes(stage: Stage) -> None:
     def interfere(intent: Json) -> None:
-        number = intent["metadata"]["splynx_document_number"]
+        numbers = intent["metadata"]["splynx_document_number"].split(", ")
         for key, row in stage.splynx.documents.items():
-            if row["number"] == number:
+            if row["number"] in numbers:
                 stage.rng.choice((stage.splynx.pay_by_cash, stage.splynx.delete))(key)
 
     async def wait_and_interfere(event: Json) -> None:

@@ -15,6 +15,7 @@ from tests.simulation.deeds import (
     another_installation,
     any_order,
     bad_signatures,
+    banks_take_back,
     break_disk,
     clock_jumps,
     conflict,
@@ -143,6 +144,7 @@ FAULTS: Mapping[int, Fault] = {
         Fault(
             56, "Splynx's permission is gone", for_a_while("permission", allow_key, longest_s=6000)
         ),
+        Fault(58, "the bank takes a debit back", banks_take_back),
     )
 }
 
@@ -154,10 +156,9 @@ NOT_YET: Mapping[int, str] = {
     17: "scheduled runs (step 5)",
     18: "scheduled runs (step 5)",
     19: "scheduled runs (step 5)",
-    30: "saved credentials, off-session charges (step 4)",
+    30: "charges of saved credentials, off session (step 5)",
     54: "proforma chains (step 6)",
     57: "refunds (step 6)",
-    58: "bank debits (step 4), returns (step 6)",
     59: "refunds (step 6)",
     60: "payouts (step 6)",
     61: "retries (step 5)",

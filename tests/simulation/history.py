@@ -14,8 +14,10 @@ import stripe
 from typing_extensions import override
 
 from splynx_stripe.domain.errors import OutcomeUnknownError, RejectedError, RetryableError
+from splynx_stripe.domain.metadata import DOCUMENT_NUMBER
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.store.errors import StoreUnavailableError
+from tests.simulation.banks import Banks
 from tests.simulation.clockwork import Scheduler, SimClock, Stamp, until
 from tests.simulation.crash import Crash
 from tests.simulation.disk import Disk
@@ -23,7 +25,7 @@ from tests.simulation.faults import FAULTS
 from tests.simulation.network import Network
 from tests.simulation.oracle import Oracle, Violation
 from tests.simulation.people import People
-from tests.simulation.plan import STRANGER, Plan
+from tests.simulation.plan import STRANGER, Act, Plan
 from tests.simulation.process import Process
 from tests.simulation.splynx_side import SplynxSide, Switches
 from tests.simulation.stripe_side import Json, StripeSide
@@ -52,6 +54,10 @@ _SHARED = frozenset({8, 9})
 
 _PROMPT_POLL_S = 900.0
 _CALM_POLL_S = 9 * 3600.0
+_WAITING_POLL_S = 4 * 3600.0
+"""While all wait for banks, what happens comes in single events: polling often shows no more."""
+
+_LATE_RETURN = 58
 _WEBHOOK_RETRIES_S = (5.0, 60.0, 900.0)
 
 
@@ -84,7 +90,9 @@ class History:
         self.installing = 0
         self.struck: set[int] = set()
         self.story_ends_s = _STORY_S
+        self.is_calm = False
         self.people = People(self)
+        self.banks = Banks(self)
         self.oracle = Oracle(self)
 
     # --- the whole story -------------------------------------------------------------------------
@@ -110,8 +118,9 @@ class History:
 
     def _live(self) -> None:
         self._set_up()
-        while self._go_on(self.story_ends_s):  # somebody is down for longer
-            pass
+        while self._go_on(self.story_ends_s):  # somebody is down, or a bank takes its time
+            if self.plan.has_banks:
+                self._poll_every(_WAITING_POLL_S)
         self._calm_down()
         verdict = Verdict(self)
         self._go_on(self.story_ends_s + _PROMPT_S)
@@ -138,6 +147,9 @@ class History:
         self.scheduler.on_death = self._on_death
         self.network.on_strike = self.strike
         self.stripe.on_event = self._deliver
+        self.stripe.on_debit = self.banks.debit
+        self.banks.before_settling = self.oracle.bank_speaks
+        self.banks.on_returned = self._returned
         self.start_process("a")
         for number in self.plan.faults:
             self.installing = number
@@ -145,6 +157,19 @@ class History:
         for act in self.plan.acts:
             debt = self.plan.debts[act.debt]
             self.scheduler.spawn(f"{act.kind} {act.debt}", self.people.act(act, debt))
+
+    def _returned(self, intent: Json, _dispute: Json) -> None:
+        """The bank took money back: the customer often pays again, sooner or later."""
+        if _LATE_RETURN in self.plan.faults:
+            self.strike(_LATE_RETURN)
+        number = intent["metadata"][DOCUMENT_NUMBER]
+        debts = [place for place, each in enumerate(self.plan.debts) if each.number == number]
+        if not debts or self.is_calm or self.rng.randrange(2):
+            return
+        at_s = int(self.clock.elapsed_s) + self.rng.choice((1, 60, 1500, 20_000))
+        self.story_ends_s = max(self.story_ends_s, at_s + _STORY_S)
+        act = Act(at_s, "pay", debts[0], "portal:good")
+        self.scheduler.spawn("pay again", self.people.act(act, self.plan.debts[debts[0]]))
 
     def _add_stranger(self) -> None:
         """Somebody else's documents come first in every list: who trusts a filter takes them."""
@@ -161,6 +186,7 @@ class History:
 
     def _calm_down(self) -> None:
         """Ends all faults: what follows is what the promises give the daemon time for."""
+        self.is_calm = True
         self.network.rules.clear()
         self.crashes.clear()
         self.disk.is_broken = self.disk.is_read_only = False

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from splynx_stripe.domain.metadata import INSTALLATION
 from splynx_stripe.kit.secret import Secret
+from tests.simulation.banks import Banks
 from tests.simulation.clockwork import Scheduler, SimClock, until
 from tests.simulation.crash import Crash
 from tests.simulation.disk import Disk
@@ -35,6 +36,7 @@ class Stage(Protocol):
     stripe: StripeSide
     splynx: SplynxSide
     people: People
+    banks: Banks
     crashes: list[Crash]
     processes: dict[str, Process]
     secrets: list[Secret]

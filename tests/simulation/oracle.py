@@ -14,12 +14,15 @@ from decimal import Decimal
 from typing import Protocol
 
 from splynx_stripe.domain.case import CaseKind
-from splynx_stripe.domain.metadata import ATTEMPT, CUSTOMER, DOCUMENT_NUMBER, INSTALLATION, PARTNER
+from splynx_stripe.domain.metadata import ATTEMPT, CUSTOMER, PARTNER
 from splynx_stripe.domain.money import Money
 from tests.simulation.clockwork import Scheduler, SimClock
+from tests.simulation.debits import DebitWatch
 from tests.simulation.disk import Disk
+from tests.simulation.kept import KeptWatch
 from tests.simulation.plan import Plan
 from tests.simulation.process import ACCOUNTS
+from tests.simulation.shares import Receipt, Shares, in_units, is_ours, ours
 from tests.simulation.splynx_side import Row, SplynxSide
 from tests.simulation.stripe_side import OPEN, Json, StripeSide
 
@@ -41,7 +44,6 @@ PROMISES: Mapping[str, str] = {
 }
 
 MONEY_QUESTIONS = frozenset({CaseKind.AMOUNT_DIFFERS, CaseKind.REQUEST_CONFLICT})
-_PLACES = {"EUR": 2, "JPY": 0}
 _WATCH_EVERY_S = 300.0
 _TOLD_WITHIN_S = 1200.0
 """How long after a deadline somebody must know: a claim, a back-off, some slow requests."""
@@ -63,6 +65,10 @@ _AFTER: Mapping[str, frozenset[str]] = {
 """Where a state that is no more live may go; from the live ones every way is open (I6)."""
 
 
+def _break(promise: str, sight: str) -> None:
+    raise Violation(promise, sight)
+
+
 class Violation(Exception):  # noqa: N818 - it is the finding, not an error of the program
     """A promise that does not hold, and how that was seen."""
 
@@ -82,21 +88,6 @@ class Evidence(Protocol):
     logged: list[str]
     plan: Plan
     started_at_s: float
-
-
-def in_units(minor: int, currency: str) -> Decimal:
-    """Gives an amount of Stripe in whole euros or yen."""
-    return Decimal(minor).scaleb(-_PLACES[currency.upper()])
-
-
-def ours(stripe: StripeSide) -> list[Json]:
-    """Gives the PaymentIntents that this installation made; not those that copy our metadata."""
-    return [
-        intent
-        for intent in stripe.intents.values()
-        if intent["metadata"].get(INSTALLATION) == "ins_sim"
-        and ACCOUNTS[int(intent["metadata"][PARTNER])].name == stripe.account_of[intent["id"]]
-    ]
 
 
 _IN_DOUBT = """
@@ -138,6 +129,10 @@ class Oracle:
         self._doubts_as_of = -1
         self._watches = _CLOCKS_ARE_OFF.isdisjoint(evidence.plan.faults)
         self.succeeded_here_at: dict[str, datetime] = {}
+        self.shares = Shares(evidence.disk, evidence.stripe)
+        self._debits = DebitWatch(evidence, self.shares, _break)
+        self.bank_speaks = self._debits.bank_speaks
+        self.kept = KeptWatch(evidence, _break)
 
     def listen(self) -> None:
         """Attaches to the ledgers."""
@@ -147,6 +142,7 @@ class Oracle:
         evidence.stripe.on_sent = self._sent
         evidence.splynx.on_change = self._splynx_changed
         evidence.splynx.on_marked_paid = self._marked_paid
+        evidence.splynx.on_marked = self._debits.marked
         evidence.scheduler.on_mark = self._ledgers_agree
         evidence.scheduler.on_watch = self._watch
         evidence.scheduler.watch_at_s = _WATCH_EVERY_S
@@ -162,13 +158,19 @@ class Oracle:
         for row in self._evidence.splynx.documents.values():
             number = row["number"]
             due = Decimal(0)
-            if row["status"] == "not_paid":
+            if row["status"] in {"not_paid", "pending"}:
                 due = Decimal(str(row.get("due", row["total"])))
             dues = self._dues[number]
             if not dues or dues[-1][1] != due:
                 dues.append((now, due))
             owed = due + (self._paired(row) if "due" in row else Decimal(0))
             self._owed[number] = max(self._owed.get(number, Decimal(0)), owed)
+
+    def wishes_top_up(self, customer_id: int, token: str, amount: Decimal) -> None:
+        """Notes that a customer wants to top up, once, however often the page is sent."""
+        name = f"top_up/{customer_id}-{token}"
+        self._owed[name] = amount
+        self._dues[name] = [(0.0, amount)]
 
     def _paired(self, document: Row) -> Decimal:
         payments = self._evidence.splynx.payments
@@ -203,7 +205,7 @@ class Oracle:
         for intent in mine:
             attempts[intent["metadata"][ATTEMPT]] += 1
             if intent["status"] in OPEN or intent["status"] == "processing":
-                taking[intent["metadata"][DOCUMENT_NUMBER]] += 1
+                taking.update(share.name for share in self.shares.of(intent))
         for number, count in taking.items():
             if count > 1:
                 raise Violation("I1", f"{count} PaymentIntents can take money for {number}")
@@ -214,8 +216,9 @@ class Oracle:
     def _no_more_is_taken_than_owed(self, mine: list[Json]) -> None:
         taken: defaultdict[str, Decimal] = defaultdict(Decimal)
         for intent in mine:
-            number = intent["metadata"][DOCUMENT_NUMBER]
-            taken[number] += in_units(intent["amount_received"], intent["currency"])
+            if intent["amount_received"] and self.shares.returned(intent) is None:
+                for share in self.shares.of(intent):
+                    taken[share.name] += self.shares.taken(intent, share)
         for number, amount in taken.items():
             if amount > self._owed[number]:
                 raise Violation("I1", f"{amount} taken for {number}, owed {self._owed[number]}")
@@ -226,29 +229,56 @@ class Oracle:
         payments = self._evidence.splynx.payments
         beside = {row["receipt_number"] for row in payments if row.get("beside")}
         receipts = Counter(row["receipt_number"] for row in payments if not row.get("beside"))
-        for receipt, count in receipts.items():
-            if count + (receipt in beside) > 1:
-                raise Violation("I3", f"{receipt} is booked {count + (receipt in beside)} times")
-            intent = stripe.intents.get(receipt)
-            if intent is None or intent["status"] != "succeeded":
-                raise Violation("I3", f"{receipt} is booked, but Stripe took no money with it")
-        mine = {intent["id"]: intent for intent in ours(stripe)}
+        for number, count in receipts.items():
+            if count + (number in beside) > 1:
+                raise Violation("I3", f"{number} is booked {count + (number in beside)} times")
         for row in payments:
-            if row["receipt_number"] not in mine:
-                raise Violation("I8", f"{row['receipt_number']} of another program is booked")
-            self._is_on_the_right_account(row, mine[row["receipt_number"]])
+            receipt = self.shares.receipt(row["receipt_number"])
+            if receipt is None:
+                self._is_nothing_of_ours(row["receipt_number"])
+                continue
+            if receipt.intent["status"] != "succeeded":
+                sight = f"{row['receipt_number']} is booked, but Stripe took no money with it"
+                raise Violation("I3", sight)
+            self._is_on_the_right_account(row, receipt)
+            if receipt.dispute is not None:
+                self._is_a_return(row, receipt, payments)
 
-    def _is_on_the_right_account(self, row: Row, intent: Json) -> None:
+    def _is_nothing_of_ours(self, number: str) -> None:
+        thing_id, _, part = number.partition("-")
+        stripe = self._evidence.stripe
+        if thing_id in stripe.intents and is_ours(stripe, stripe.intents[thing_id]):
+            raise Violation("I3", f"{number} is booked, and {thing_id} has no part {part or 0}")
+        if thing_id in stripe.intents or thing_id in stripe.disputes:
+            raise Violation("I8", f"{number} of another program or account is booked")
+        raise Violation("I3", f"{number} is booked, but Stripe took no money with it")
+
+    def _is_on_the_right_account(self, row: Row, receipt: Receipt) -> None:
+        intent, share = receipt.intent, receipt.share
         metadata = intent["metadata"]
         if str(row["customer_id"]) != metadata[CUSTOMER]:
             raise Violation("I8", f"{intent['id']} is booked for customer {row['customer_id']}")
-        amount = in_units(intent["amount_received"], intent["currency"])
+        taken = self.shares.taken(intent, share)
+        amount = -taken if receipt.dispute else taken
         if Decimal(row["amount"]) != amount:
-            raise Violation("I9", f"{intent['id']} took {amount}, booked {row['amount']}")
+            raise Violation("I9", f"{row['receipt_number']} is {amount}, booked {row['amount']}")
         for name, path in (("invoice_id", "invoices"), ("request_id", "proforma-invoices")):
             document = self._evidence.splynx.documents.get(f"admin/finance/{path}/{row[name]}")
-            if document is not None and document["number"] != metadata[DOCUMENT_NUMBER]:
+            if document is not None and document["number"] != share.name:
                 raise Violation("I3", f"{intent['id']} is booked on {document['number']}")
+
+    def _is_a_return(self, row: Row, receipt: Receipt, payments: Sequence[Row]) -> None:
+        """A reversal is of a debit that came back whole and was booked, on the same document."""
+        dispute, intent = self.shares.returned(receipt.intent), receipt.intent
+        if dispute is not receipt.dispute:
+            raise Violation("I3", f"{row['receipt_number']} reverses {intent['id']}, which is paid")
+        marker = receipt.share.marker(intent["id"])
+        booked = [each for each in payments if each["receipt_number"] == marker]
+        if not booked:
+            raise Violation("I4", f"{marker} is reversed, and never was booked")
+        where = [(each["invoice_id"], each["request_id"]) for each in (booked[0], row)]
+        if where[0] != where[1]:
+            raise Violation("I4", f"{marker} was booked on {where[0]}, its return on {where[1]}")
 
     # --- at the moment of a request ------------------------------------------------------------------
 
@@ -268,7 +298,7 @@ class Oracle:
         if self.money_question_is_open() and key not in self._on_the_way:
             raise Violation("I14", f"{attempt_id} asks for money while a money assertion is open")
         self._stays_within_its_borders(account, params)
-        self._no_money_waits_for_booking(metadata[DOCUMENT_NUMBER], attempt_id)
+        self._no_money_waits_for_booking(attempt_id)
 
     def _sent(self, key: str) -> None:
         """Notes requests that leave while nothing forbids it; they may arrive afterwards."""
@@ -286,14 +316,16 @@ class Oracle:
         if known is not None and known["metadata"][CUSTOMER] != metadata[CUSTOMER]:
             raise Violation("I8", f"{customer} belongs to customer {known['metadata'][CUSTOMER]}")
 
-    def _no_money_waits_for_booking(self, number: str, attempt_id: str) -> None:
+    def _no_money_waits_for_booking(self, attempt_id: str) -> None:
         booked = {row["receipt_number"] for row in self._evidence.splynx.payments}
+        wanted = {share.name for share in self.shares.of_attempt(attempt_id)}
         for intent in ours(self._evidence.stripe):
-            mine = intent["metadata"][ATTEMPT] == attempt_id
-            if intent["metadata"][DOCUMENT_NUMBER] != number or mine:
+            if intent["status"] != "succeeded" or intent["metadata"][ATTEMPT] == attempt_id:
                 continue
-            if intent["status"] == "succeeded" and intent["id"] not in booked:
-                raise Violation("I1", f"{number} is charged again while {intent['id']} is unbooked")
+            for share in self.shares.of(intent):
+                if share.name in wanted and share.marker(intent["id"]) not in booked:
+                    sight = f"{share.name} is charged again while {intent['id']} is unbooked"
+                    raise Violation("I1", sight)
 
     def _marked_paid(self, document: Row) -> None:
         """Looks at a document at the moment at which we set it paid."""
@@ -306,10 +338,10 @@ class Oracle:
 
     def _is_covered(self, document: Row) -> bool:
         """Says whether one payment for it covers it whole, though it is not paired with it."""
-        stripe, total = self._evidence.stripe, Decimal(document["total"])
-        for row in self._evidence.splynx.payments:
-            metadata = stripe.intents[row["receipt_number"]]["metadata"]
-            if metadata[DOCUMENT_NUMBER] != document["number"]:
+        total, payments = Decimal(document["total"]), self._evidence.splynx.payments
+        for row in payments:
+            receipt = self.shares.receipt(row["receipt_number"])
+            if receipt is None or receipt.dispute or receipt.share.name != document["number"]:
                 continue
             amount, is_paired = Decimal(row["amount"]), row["invoice_id"]
             if amount == total or (not is_paired and amount >= Decimal(document["due"])):
@@ -336,10 +368,23 @@ class Oracle:
         if "collections" in changed:
             for collection_id, state in raw.execute("SELECT id, state FROM collections"):
                 if self._collections.get(collection_id) == "booked" and state != "booked":
-                    raise Violation("I6", f"{collection_id} went from booked to {state}")
+                    self._came_back(collection_id, state)
                 self._collections[collection_id] = state
+        if "credentials" in changed:
+            self.kept.after_commit()
         if "inbox" in changed:
             self._handled_means_done()
+
+    def _came_back(self, collection_id: str, state: str) -> None:
+        """What is booked stays booked, unless the bank took it back and that is booked too."""
+        booked = {row["receipt_number"] for row in self._evidence.splynx.payments}
+        for intent in ours(self._evidence.stripe):
+            dispute, parts = self.shares.returned(intent), self.shares.of(intent)
+            mine = [each for each in parts if each.collection_id.startswith(collection_id)]
+            markers = {each.marker(dispute["id"]) for each in mine} if dispute else set()
+            if state == "returned" and markers and markers <= booked:
+                return
+        raise Violation("I6", f"{collection_id} went from booked to {state}")
 
     def _attempt_moved(self, attempt_id: str, state: str, seen: str, intent_id: str) -> None:
         before = self._states.get(attempt_id)
@@ -372,17 +417,20 @@ class Oracle:
 
     def _was_just_looked_at(self, attempt_id: str) -> None:
         """An attempt asks for what Splynx showed as due a moment before (last look)."""
-        minor, currency, number = self._evidence.disk.raw.execute(
-            "SELECT a.amount_minor, a.currency, c.document_number FROM attempts a"
-            " JOIN collections c ON c.id = a.collection_id WHERE a.id = ?",
-            (attempt_id,),
+        minor, currency = self._evidence.disk.raw.execute(
+            "SELECT amount_minor, currency FROM attempts WHERE id = ?", (attempt_id,)
         ).fetchone()
-        amount = in_units(minor, currency)
-        if amount in self._shown_lately(number):
-            return
-        everything = [due for _, due in self._dues[number]]
-        promise = "I1" if amount in everything else "I9"
-        raise Violation(promise, f"{attempt_id} asks for {amount}, {number} shows {everything[-1]}")
+        shares = self.shares.of_attempt(attempt_id)
+        if sum((share.amount for share in shares), Decimal(0)) != in_units(minor, currency):
+            raise Violation("I9", f"{attempt_id} asks for {minor}, its shares are {shares}")
+        for share in shares:
+            if share.amount in self._shown_lately(share.name):
+                continue
+            everything = [due for _, due in self._dues[share.name]]
+            promise = "I1" if share.amount in everything else "I9"
+            raise Violation(
+                promise, f"{attempt_id} asks for {share.amount}, {share.name} shows {everything[-1:]}"
+            )
 
     def _shown_lately(self, number: str) -> list[Decimal]:
         """Gives what a document showed as due within the time that a look may take."""
@@ -391,11 +439,14 @@ class Oracle:
         ends = [begin for begin, _ in dues[1:]] + [float("inf")]
         return [due for (_, due), end in zip(dues, ends, strict=True) if end >= since]
 
-    def offered(self, number: str, amount: Money) -> None:
+    def offered(self, names: Sequence[str], amount: Money) -> None:
         """Looks at a price at the moment at which a customer can pay it."""
-        shown = self._shown_lately(number)
-        if in_units(amount.minor_units, amount.currency) not in shown:
-            raise Violation("I1", f"{amount} can be paid for {number}, which shows {shown}")
+        sums = {Decimal(0)}
+        for name in names:
+            shown = self._shown_lately(name)
+            sums = {known + due for known in sums for due in shown}
+        if in_units(amount.minor_units, amount.currency) not in sums:
+            raise Violation("I1", f"{amount} can be paid for {names}, which show {sums}")
 
     def _handled_means_done(self) -> None:
         """An event of success that is marked as handled has made its attempt succeed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -13,10 +13,18 @@ from tests.simulation.clockwork import START
 _MIDNIGHT_IS_NEAR = datetime(2026, 10, 31, 22, 40, tzinfo=UTC)
 """23:40 in Prague: day and month change while people pay, an hour before they do in UTC."""
 
+CARD = ("card",)
 _CARDS = (
     *("good", "good", "good", "declined,good", "3ds", "declined,3ds"),
     *("leave", "leave,good", "declined,declined"),
 )
+_BANKS = (
+    *("bank", "bank", "bank", "bank_return", "bank_return", "bank_fail", "bank_fail,good"),
+    *("bank_fail,bank", "bank_fail,bank_return", "leave,bank", "declined,bank", "disputed"),
+)
+_KINDS = (CARD, CARD, CARD, (*CARD, "ach"), (*CARD, "ach"), ("ach",))
+"""What customers of the first partner can pay with; the second one takes cards only."""
+
 _ROUTES = ("portal", "link")
 STRANGER = 4711
 """A customer who owes something and takes no part."""
@@ -24,18 +32,26 @@ STRANGER = 4711
 _DEBTS = (1, 1, 1, 1, 1, 2, 3)
 """How many: one shows nearly all bugs, and many small histories show more than few large ones."""
 
+_LATE_RETURNS = 58
+"""The fault that needs a bank."""
+
 _FLOODS = frozenset({48})
 """Faults that are costly to simulate: they are drawn less often, unless asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something that somebody does at a moment: a customer, the office, another program."""
+    """Something that somebody does at a moment: a customer, the office, another program.
+
+    `others` are debts that are paid together with `debt`; `saves`: and the card may be kept.
+    """
 
     at_s: int
     kind: str
     debt: int = 0
     detail: str = ""
+    others: tuple[int, ...] = ()
+    saves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +87,32 @@ class Plan:
     faults: tuple[int, ...]
     webhooks: str
     start: datetime = START
+    kinds: tuple[str, ...] = CARD
+
+    @property
+    def saves(self) -> bool:
+        """Says whether somebody wants a card or bank account to be kept."""
+        return any(act.saves for act in self.acts)
+
+    @property
+    def has_banks(self) -> bool:
+        """Says whether debits may be on their way for days."""
+        return self.kinds != CARD
 
 
 def make_plan(seed: int, faults: Sequence[int] = (), choices: Sequence[int] = ()) -> Plan:
     """Decides a history from its seed. Without `faults`, up to three of `choices` are taken."""
     rng = random.Random(seed * 2)  # noqa: S311 - a seed, not a secret
-    shared = rng.randrange(5) == 0
-    debts = [_debt(rng, number) for number in range(rng.choice(_DEBTS))]
-    if shared:  # one customer owes all of it
-        debts = [_of_first(debt, debts[0]) for debt in debts]
-    acts = [act for number in range(len(debts)) for act in _acts(rng, number)]
     if not faults and choices:
         faults = _draw(rng, choices)
+    kinds = rng.choice(_KINDS[-3:] if _LATE_RETURNS in faults else _KINDS)
+    debts = _debts(rng, partner=1 if _LATE_RETURNS in faults else 0)
+    acts = [act for number in range(len(debts)) for act in _acts(rng, number, kinds)]
+    acts += _acts_of_several(rng, debts, kinds)
+    acts += _top_ups(rng, kinds) + _savings(rng, len(debts), kinds)
     webhooks = rng.choice(("normal", "normal", "normal", "doubled", "late", "lost"))
     start = rng.choice((START, START, START, _MIDNIGHT_IS_NEAR))
-    return Plan(seed, tuple(debts), tuple(acts), tuple(faults), webhooks, start)
+    return Plan(seed, tuple(debts), tuple(acts), tuple(faults), webhooks, start, kinds)
 
 
 def _draw(rng: random.Random, choices: Sequence[int]) -> list[int]:
@@ -94,8 +121,17 @@ def _draw(rng: random.Random, choices: Sequence[int]) -> list[int]:
     return [number for number in drawn if number not in _FLOODS or not is_calm]
 
 
-def _debt(rng: random.Random, number: int) -> Debt:
-    partner = rng.choice((1, 1, 2))
+def _debts(rng: random.Random, partner: int) -> list[Debt]:
+    """One customer owes all of it, or each somebody else."""
+    if rng.randrange(3) == 0:
+        partner = partner or rng.choice((1, 1, 2))
+        debts = [_debt(rng, number, partner) for number in range(rng.choice((2, 2, 3)))]
+        return [replace(debt, customer_id=debts[0].customer_id) for debt in debts]
+    count = rng.choice(_DEBTS)
+    return [_debt(rng, number, partner or rng.choice((1, 1, 2))) for number in range(count)]
+
+
+def _debt(rng: random.Random, number: int, partner: int) -> Debt:
     cents = rng.randrange(50, 900_00) if partner == 1 else rng.randrange(60, 90_000) * 100
     total = Decimal(cents) / 100
     if rng.randrange(12) == 0:  # less than the currency's smallest coin: it cannot be charged
@@ -113,22 +149,14 @@ def _debt(rng: random.Random, number: int) -> Debt:
     )
 
 
-def _of_first(debt: Debt, first: Debt) -> Debt:
-    if debt.partner_id != first.partner_id:
-        return debt
-    return Debt(
-        debt.kind, debt.document_id, first.customer_id, first.partner_id, debt.total, debt.due
-    )
-
-
-def _acts(rng: random.Random, debt: int) -> list[Act]:
-    acts = [_pay(rng, debt, 600)]
+def _acts(rng: random.Random, debt: int, kinds: tuple[str, ...]) -> list[Act]:
+    acts = [_pay(rng, debt, 600, kinds)]
     while rng.randrange(4) == 0:
-        acts.append(_pay(rng, debt, 900))
+        acts.append(_pay(rng, debt, 900, kinds))
     if rng.randrange(6) == 0:  # both routes in the same second
         first = acts[0]
         other = "link" if first.detail.startswith("portal") else "portal"
-        acts.append(Act(first.at_s, "pay", debt, f"{other}:{rng.choice(_CARDS)}"))
+        acts.append(Act(first.at_s, "pay", debt, f"{other}:{_method(rng, kinds)}"))
     if rng.randrange(5) == 0:
         office = rng.choice(("cash", "delete", "less", "more"))
         acts.append(Act(rng.randrange(0, 900), office, debt))
@@ -139,7 +167,53 @@ def _acts(rng: random.Random, debt: int) -> list[Act]:
     return acts
 
 
-def _pay(rng: random.Random, debt: int, within_s: int) -> Act:
-    return Act(
-        rng.randrange(0, within_s), "pay", debt, f"{rng.choice(_ROUTES)}:{rng.choice(_CARDS)}"
-    )
+def _pay(rng: random.Random, debt: int, within_s: int, kinds: tuple[str, ...]) -> Act:
+    saves = rng.randrange(6) == 0
+    detail = f"{rng.choice(_ROUTES)}:{_method(rng, kinds)}"
+    return Act(rng.randrange(0, within_s), "pay", debt, detail, saves=saves)
+
+
+def _method(rng: random.Random, kinds: tuple[str, ...]) -> str:
+    return rng.choice(_CARDS if kinds == CARD or rng.randrange(4) == 0 else _BANKS)
+
+
+def _acts_of_several(
+    rng: random.Random, debts: list[Debt], kinds: tuple[str, ...]
+) -> list[Act]:
+    """Several documents at once: all, or some, or choices that overlap, at about the same time."""
+    if len(debts) == 1 or len({debt.customer_id for debt in debts}) > 1 or not rng.randrange(5):
+        return []
+    at_s, acts = rng.randrange(0, 600), []
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        first, *others = rng.sample(range(len(debts)), rng.randrange(2, len(debts) + 1))
+        detail = f"portal:{_method(rng, kinds)}"
+        acts.append(Act(at_s, "pay", first, detail, tuple(others), saves=rng.randrange(6) == 0))
+        at_s += rng.choice((0, 0, 1, 5, 60, 300))
+    if rng.randrange(3) == 0:  # one of them alone, by another route, in the same second
+        acts.append(Act(acts[0].at_s, "pay", acts[0].debt, f"link:{_method(rng, kinds)}"))
+    return acts
+
+
+def _top_ups(rng: random.Random, kinds: tuple[str, ...]) -> list[Act]:
+    """A top-up, whose page is often reloaded or pressed twice: the same token is the same top-up."""
+    if rng.randrange(4):
+        return []
+    at_s, acts = rng.randrange(0, 900), []
+    token, amount = f"{rng.getrandbits(64):016x}", rng.randrange(5, 200)
+    for _ in range(rng.choice((1, 2, 2, 3))):
+        acts.append(Act(at_s, "top_up", 0, f"{token}:{amount}:{_method(rng, kinds)}"))
+        at_s += rng.choice((0, 0, 1, 30, 400))
+    return acts
+
+
+def _savings(rng: random.Random, debts: int, kinds: tuple[str, ...]) -> list[Act]:
+    """Somebody keeps a card or bank account, sometimes twice, and removes it again sometimes."""
+    if rng.randrange(6):
+        return []
+    debt, acts = rng.randrange(debts), []
+    for _ in range(rng.choice((1, 1, 2))):
+        words = ("card", "card", "declined", "leave") if kinds == CARD else ("bank", "card", "bank")
+        acts.append(Act(rng.randrange(0, 900), "save", debt, rng.choice(words), saves=True))
+    if rng.randrange(3) == 0:
+        acts.append(Act(rng.randrange(300, 1500), "remove", debt, saves=True))
+    return acts

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
+from splynx_stripe.domain.effect import EffectKind
 from splynx_stripe.domain.errors import (
     NotPermittedError,
     OutcomeUnknownError,
@@ -19,26 +21,38 @@ from splynx_stripe.domain.errors import (
 )
 from splynx_stripe.domain.inbox import InboxSource
 from splynx_stripe.domain.message_template import DEFAULT_MESSAGE_TEMPLATE
+from splynx_stripe.domain.money import Money
+from splynx_stripe.domain.payment_account import USUAL_WORDS, RowWord
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.statement import StatementGrouping
 from splynx_stripe.domain.stripe import StripeAccount
-from splynx_stripe.domain.terms import Terms
+from splynx_stripe.domain.terms import Terms, TopUpTerms
 from splynx_stripe.domain.timing import Timing
 from splynx_stripe.flows.ask_stripe import StripeAsker
+from splynx_stripe.flows.credential_events import CredentialEvents
+from splynx_stripe.flows.credential_rooms import CredentialRooms
+from splynx_stripe.flows.credentials import Credentials
 from splynx_stripe.flows.due_work import DueWorkFlow, Limits
 from splynx_stripe.flows.effect_handlers import effect_handlers
 from splynx_stripe.flows.effects import Effects
 from splynx_stripe.flows.inbox import Inbox
+from splynx_stripe.flows.late_returns import LateReturns
 from splynx_stripe.flows.look_after import LookAfter
+from splynx_stripe.flows.overview import CustomerOverview
 from splynx_stripe.flows.pay import PayFlow
 from splynx_stripe.flows.poll import Poll
 from splynx_stripe.flows.rooms import Rooms
+from splynx_stripe.flows.save_credential import SaveCredential
+from splynx_stripe.flows.setup_credential import SetupCredential
+from splynx_stripe.flows.tend_credentials import TendCredentials
 from splynx_stripe.gateways.stripe.webhook import BadSignatureError, parse_envelope, verify_webhook
+from splynx_stripe.kit.sealing import Sealer
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.store.errors import StoreUnavailableError
 from tests.simulation.clockwork import Scheduler, SimClock, SimLocks, Stamp, until
 from tests.simulation.disk import HAS_DUE_WORK, Disk, SimStore, moment_text
 from tests.simulation.network import Network
+from tests.simulation.plan import Plan
 from tests.simulation.splynx_side import SimSplynxGateway, SplynxSide
 from tests.simulation.stripe_gateway import SimStripeGateway
 from tests.simulation.stripe_side import StripeSide
@@ -49,14 +63,17 @@ ACCOUNTS = {
 }
 """Each partner has its own Stripe account."""
 
-CURRENCIES = {1: "EUR", 2: "JPY"}
+CURRENCIES = {1: "USD", 2: "JPY"}
 GROUPINGS = {1: StatementGrouping.MONTH, 2: StatementGrouping.DAY}
 TIMEZONE = ZoneInfo("Europe/Prague")
 TIMING = Timing(look_every=timedelta(minutes=20))
+SLOW_TIMING = Timing(look_every=timedelta(hours=5))
+"""Where debits are on their way for days: hundreds of looks at each would show nothing more."""
 _SHORTEST_IDLE_S, _LONGEST_IDLE_S, _NEVER = 1.0, 12 * 3600.0, 1e12
 _ASKS_IN_VAIN, _ASKS_IN_VAIN_S = 0.1, 2700.0
 """How often, and until when, the workers claim or poll though there is nothing for them."""
 
+_TENDS_EVERY_S = 240.0
 _PARALLEL = 4
 _QUIET = (RetryableError, OutcomeUnknownError, NotPermittedError)
 
@@ -78,6 +95,7 @@ class World(Protocol):
     splynx: SplynxSide
     poll_every_s: float
     is_shared: bool
+    plan: Plan
     has_changed_pace: Stamp
     secrets: list[Secret]
 
@@ -96,34 +114,54 @@ class SimIds:
 
 
 class SimTerms:
-    """Two partners, each with its own account: euros and yen, by month and by day."""
+    """Two partners, each with its own account: dollars and yen, by month and by day."""
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        self._terms = {
+            1: _terms(1, tuple(PaymentKind(kind) for kind in kinds)),
+            2: _terms(2, (PaymentKind.CARD,)),
+        }
 
     def terms(self, partner_id: int) -> Terms | None:
-        return _TERMS.get(partner_id)
+        return self._terms.get(partner_id)
 
 
-def _terms(partner_id: int) -> Terms:
+def _terms(partner_id: int, kinds: tuple[PaymentKind, ...]) -> Terms:
     return Terms(
         partner_id=partner_id,
         account=ACCOUNTS[partner_id],
         publishable_key="pk_test_sim",
         currency=CURRENCIES[partner_id],
-        country="CZ",
+        country={1: "US", 2: "JP"}[partner_id],
         language="en",
         payment_account="Stripe",
         credit_card_payment_method="Credit card",
         bank_payment_account="Stripe Bank",
         bank_account_payment_method="Bank transfer",
-        payment_kinds=(PaymentKind.CARD,),
-        offers_to_save=False,
-        top_up=None,
+        payment_kinds=kinds,
+        offers_to_save=True,
+        top_up=TopUpTerms(_money(partner_id, 1), _money(partner_id, 500), ()),
         statement_grouping=GROUPINGS[partner_id],
         message_template=DEFAULT_MESSAGE_TEMPLATE,
         grants_access_to_unauthorized=True,
     )
 
 
-_TERMS = {partner_id: _terms(partner_id) for partner_id in ACCOUNTS}
+def _money(partner_id: int, units: int) -> Money:
+    return Money.from_decimal(Decimal(units), CURRENCIES[partner_id])
+
+
+_SEALER = Sealer(Secret("sim:" + "5a" * 32))
+
+
+class _Rules:
+    """What the settings say about saved credentials."""
+
+    def changes_payment_method(self, _partner_id: int) -> bool:
+        return False
+
+    def row_words(self) -> Sequence[RowWord]:
+        return USUAL_WORDS
 
 
 @dataclass(slots=True)
@@ -132,6 +170,10 @@ class Flows:
 
     rooms: Rooms
     pay: PayFlow
+    overview: CustomerOverview
+    setup: SetupCredential
+    saved: Credentials
+    tend: TendCredentials
     inbox: Inbox
     effects: Effects
     look_after: LookAfter
@@ -141,12 +183,14 @@ class Flows:
 
 def build_flows(world: World, wake: Callable[[], None]) -> Flows:
     """Joins the product's flows as `daemon/house.py` does."""
+    splynx = SimSplynxGateway(world.splynx, world.network)
+    stripe = SimStripeGateway(world.stripe, world.network, world.clock)
     rooms = Rooms(
         store=SimStore(world.disk),
-        splynx=SimSplynxGateway(world.splynx, world.network),
-        stripe=SimStripeGateway(world.stripe, world.network, world.clock),
-        terms=SimTerms(),
-        timing=TIMING,
+        splynx=splynx,
+        stripe=stripe,
+        terms=SimTerms(world.plan.kinds),
+        timing=SLOW_TIMING if world.plan.has_banks else TIMING,
         timezone=TIMEZONE,
         clock=world.clock,
         ids=SimIds(world.rng),
@@ -155,12 +199,27 @@ def build_flows(world: World, wake: Callable[[], None]) -> Flows:
         wake=wake,
     )
     asker = StripeAsker(rooms)
-    inbox = Inbox(rooms, asker)
-    effects = Effects(rooms, effect_handlers(rooms, asker))
+    credentials = CredentialRooms(
+        rooms=rooms,
+        stripe=stripe.saved_methods,
+        accounts=splynx.payment_accounts,
+        rules=_Rules(),
+        sealer=_SEALER,
+        mark_key=Secret("5a" * 32),
+    )
+    others = [CredentialEvents(credentials), LateReturns(rooms, stripe.disputes)]
+    inbox = Inbox(rooms, asker, others)
+    saving = {EffectKind.SAVE_CREDENTIAL: SaveCredential(credentials)}
+    effects = Effects(rooms, effect_handlers(rooms, asker) | saving)
     look_after = LookAfter(rooms, asker)
+    pay = PayFlow(rooms, asker)
     return Flows(
         rooms=rooms,
-        pay=PayFlow(rooms, asker),
+        pay=pay,
+        overview=CustomerOverview(rooms, pay),
+        setup=SetupCredential(credentials),
+        saved=Credentials(credentials),
+        tend=TendCredentials(credentials),
         inbox=inbox,
         effects=effects,
         look_after=look_after,
@@ -186,6 +245,8 @@ class Process:
         """Starts the workers: the pump, the poll and the release of idle leases."""
         self._world.scheduler.spawn(f"{self.name} pump", self._pump(), self.name)
         self._world.scheduler.spawn(f"{self.name} jobs", self._jobs(), self.name)
+        if self._world.plan.saves:
+            self._world.scheduler.spawn(f"{self.name} saved", self._tend(), self.name)
 
     def wake(self) -> None:
         """Says that there may be work now."""
@@ -307,6 +368,15 @@ class Process:
             if world.disk.due().has_open_collection:
                 await self._quietly(self.flows.look_after.release_idle_leases)
             await until(world.clock.elapsed_s + world.poll_every_s, world.has_changed_pace)
+
+    async def _tend(self) -> None:
+        """Looks after saved cards, as `schedule/credential_round.py` does, less often."""
+        world = self._world
+        while True:
+            await self._quietly(self.flows.tend.run_once)
+            is_early = world.clock.elapsed_s < _ASKS_IN_VAIN_S
+            pace_s = _TENDS_EVERY_S if is_early else world.poll_every_s
+            await until(world.clock.elapsed_s + pace_s, world.has_changed_pace)
 
     def _is_worth_polling(self, account: str) -> bool:
         """A poll that can find nothing new is the same every time: now and then is enough."""

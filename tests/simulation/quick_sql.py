@@ -68,6 +68,9 @@ class QuickResult:
     def first(self) -> Sequence[Any] | None:
         return self._read(self._rows[0]) if self._rows else None
 
+    def all(self) -> Sequence[Any]:
+        return list(self)
+
     def scalars(self) -> QuickMappings:
         return QuickMappings(self._read(row)[0] for row in self._rows)
 

@@ -20,7 +20,7 @@ from splynx_stripe.gateways.splynx import client as splynx_client
 from splynx_stripe.gateways.splynx.api import SplynxApi
 from splynx_stripe.gateways.splynx.errors import Answer
 from splynx_stripe.gateways.splynx.gateway import SplynxHttpGateway
-from splynx_stripe.gateways.splynx.resources import Call
+from splynx_stripe.gateways.splynx.resources import CUSTOMER_PAYMENT_ACCOUNTS, Call
 from tests.simulation.network import LostError, Network, RefusedError, Spoil
 
 TIMEOUT_S = 30.0
@@ -38,6 +38,7 @@ class Switches:
     marks_proforma_paid: bool = False
     ignores_filters: bool = False
     ignores_put: bool = False
+    reopens_by_reversal: bool = True
     page_cap: int = 100
 
 
@@ -52,8 +53,10 @@ class SplynxSide:
     statements: list[Row] = field(default_factory=list)
     records: list[Row] = field(default_factory=list)
     deposits: dict[int, Decimal] = field(default_factory=dict)
+    account_rows: dict[str, Row] = field(default_factory=dict)
     on_change: Callable[[], None] = lambda: None
     on_marked_paid: Callable[[Row], None] = lambda _row: None
+    on_marked: Callable[[Row, str], None] = lambda _row, _status: None
     now_s: Callable[[], float] = lambda: 0.0
     key_works: bool = True
 
@@ -81,6 +84,7 @@ class SplynxSide:
             "status": "not_paid",
             "total": f"{total:.4f}",
             "due": f"{due:.4f}",
+            "paid_before": total - due,
             "payment_id": 0,
             "date_created": "2026-11-01",
             "date_till": "2026-11-15",
@@ -104,13 +108,33 @@ class SplynxSide:
         return answer
 
     def _handle(self, call: Call) -> Answer:
+        if call.resource is CUSTOMER_PAYMENT_ACCOUNTS:
+            return self._payment_accounts(call)
         if call.action == "view":
             return self._view(call.path)
         if call.action == "index":
-            return _json(200, self._search(call))
+            return _json(200, [_shown(row) for row in self._search(call)])
         if call.action == "update":
             return self._update(call.path, dict(call.body or {}))
         return self._add(call.resource.path, dict(call.body or {}))
+
+    def _payment_accounts(self, call: Call) -> Answer:
+        """The rows of customers in the payment accounts; a PUT makes one."""
+        key = dict(call.query).get("id", call.item)
+        if not key:
+            return _json(200, [{"id": 1, "title": "Stripe"}, {"id": 2, "title": "Stripe Bank"}])
+        customer_id, _, account_id = key.partition("--")
+        row = self.account_rows.get(key)
+        if call.action == "update":
+            blank = {"customer_id": int(customer_id), "account_id": int(account_id)}
+            self.account_rows[key] = {**(row or blank), **dict(call.body or {})}
+            return Answer(202, b"", {})
+        if row is None:
+            return _error(404, "NOT_FOUND", "Not found")
+        if call.action == "delete":
+            del self.account_rows[key]
+            return Answer(204, b"", {})
+        return _json(200, row)
 
     def _view(self, path: str) -> Answer:
         if path.startswith("admin/config/company-info"):
@@ -122,7 +146,7 @@ class SplynxSide:
             found = self.documents.get(path) or self.customers.get(path)
         if found is None:
             return _error(404, "NOT_FOUND", "Not found")
-        return _json(200, found)
+        return _json(200, _shown(found))
 
     def _search(self, call: Call) -> list[Row]:
         query = dict(call.query)
@@ -144,7 +168,7 @@ class SplynxSide:
             case "admin/finance/bank-statements-records":
                 return self.records
             case "admin/finance/payment-methods":
-                return [{"id": 3, "name": "Credit card", "is_active": "1"}]
+                return _METHODS
             case _:
                 return [row for key, row in self.documents.items() if key.startswith(path)]
 
@@ -152,13 +176,29 @@ class SplynxSide:
         if path not in self.documents:
             return _error(404, "NOT_FOUND", "Not found")
         if not self.switches.ignores_put:
-            if body.get("status") == "paid":
-                self.on_marked_paid(self.documents[path])
-            self.documents[path].update(body)
-            if body.get("status") == "paid" and "due" in self.documents[path]:
-                self.documents[path]["due"] = "0.0000"
+            self._change(self.documents[path], body)
             self.on_change()
         return Answer(202, b"", {})
+
+    def _change(self, document: Row, body: Row) -> None:
+        status, before = body.get("status"), document["status"]
+        if status == "paid":
+            self.on_marked_paid(document)
+        elif status is not None:
+            self.on_marked(document, status)
+        document.update(body)
+        if "due" not in document:
+            return
+        if status == "paid":
+            document["due"] = "0.0000"
+        elif before == "paid":
+            document["due"] = f"{self._unpaid_part(document):.4f}"
+
+    def _unpaid_part(self, invoice: Row) -> Decimal:
+        """Gives what is due of an invoice after all that was paid and taken back."""
+        paired = [Decimal(row["amount"]) for row in self.payments if row["invoice_id"] == invoice["id"]]
+        left = Decimal(invoice["total"]) - invoice["paid_before"] - sum(paired, Decimal(0))
+        return max(left, Decimal(0))
 
     def _add(self, path: str, body: Row) -> Answer:
         if path == "admin/finance/payments":
@@ -181,15 +221,28 @@ class SplynxSide:
     def _pair(self, payment: Row) -> None:
         amount = Decimal(str(payment["amount"]))
         invoice = self.documents.get(f"admin/finance/invoices/{payment['invoice_id']}")
+        proforma = self.documents.get(f"admin/finance/proforma-invoices/{payment['request_id']}")
+        if amount < 0:
+            self._take_back(invoice or proforma)
+            return
         if invoice is not None:
             self._judge_fit(payment, invoice, Decimal(invoice["due"]))
             if invoice["status"] != "deleted":
                 self._pay_invoice(invoice, payment, amount)
-        proforma = self.documents.get(f"admin/finance/proforma-invoices/{payment['request_id']}")
         if proforma is not None:
             self._judge_fit(payment, proforma, Decimal(proforma["total"]))
-            if self.switches.marks_proforma_paid and proforma["status"] == "not_paid":
+            if self.switches.marks_proforma_paid and proforma["status"] in _UNPAID:
                 proforma.update(status="paid", payment_id=payment["id"])
+
+    def _take_back(self, document: Row | None) -> None:
+        """A negative payment opens its document again, on some servers (reference 7, #10)."""
+        if document is None or not self.switches.reopens_by_reversal:
+            return
+        if document["status"] == "deleted":
+            return
+        document["status"] = "not_paid"
+        if "due" in document:
+            document["due"] = f"{self._unpaid_part(document):.4f}"
 
     def _pay_invoice(self, invoice: Row, payment: Row, amount: Decimal) -> None:
         due = max(Decimal(invoice["due"]) - amount, Decimal(0))
@@ -199,7 +252,7 @@ class SplynxSide:
 
     def _judge_fit(self, payment: Row, document: Row, due: Decimal) -> None:
         """Notes for the oracle whether a document could take this money."""
-        fits = document["status"] == "not_paid" and due >= Decimal(str(payment["amount"]))
+        fits = document["status"] in _UNPAID and due >= Decimal(str(payment["amount"]))
         payment["did_not_fit"] = not fits and not self._in_hand(document)
 
     def _in_hand(self, document: Row) -> bool:
@@ -211,7 +264,8 @@ class SplynxSide:
     def pay_by_cash(self, key: str) -> None:
         """Somebody pays the document at the counter."""
         row = self.documents[key]
-        if row["status"] == "not_paid":
+        if row["status"] in _UNPAID:
+            row.update(paid_before=row["paid_before"] + Decimal(row.get("due", row["total"])))
             row.update(status="paid", payment_id=1, changed_s=self.now_s())
             if "due" in row:
                 row["due"] = "0.0000"
@@ -236,6 +290,21 @@ class SplynxSide:
         if row["status"] == "not_paid":
             row.update(status="deleted", changed_s=self.now_s())
             self.on_change()
+
+
+_UNPAID = frozenset({"not_paid", "pending"})
+_METHODS = [
+    {"id": 3, "name": "Credit card", "is_active": "1"},
+    {"id": 4, "name": "Bank transfer", "is_active": "1"},
+]
+
+
+def _shown(row: Row) -> Row:
+    """Leaves out what only the simulation knows."""
+    return {name: value for name, value in row.items() if name not in _OUR_NOTES}
+
+
+_OUR_NOTES = frozenset({"paid_before", "changed_s", "did_not_fit", "beside", "edited_by_office"})
 
 
 def _json(status: int, value: object) -> Answer:

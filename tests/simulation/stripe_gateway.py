@@ -31,7 +31,8 @@ class _Sdk:
 
     def __init__(self) -> None:
         self.v1 = self
-        self.payment_intents = self.customers = self.events = self
+        self.payment_intents = self.customers = self.events = self.disputes = self
+        self.setup_intents = self.payment_methods = self.mandates = self
         self.params: Json = {}
         self.key = ""
 
@@ -41,11 +42,14 @@ class _Sdk:
     def list_async(self, params: Json, _options: object = None) -> None:
         self.params = dict(params)
 
-    def retrieve_async(self, intent_id: str, *_options: object) -> None:
-        self.params = {"intent": intent_id}
+    def retrieve_async(self, object_id: str, *_params: object, **_options: object) -> None:
+        self.params = {"id": object_id}
 
-    def cancel_async(self, intent_id: str, **_options: object) -> None:
-        self.params = {"intent": intent_id}
+    def cancel_async(self, intent_id: str, *_params: object) -> None:
+        self.params = {"id": intent_id}
+
+    def detach_async(self, method_id: str) -> None:
+        self.params = {"id": method_id}
 
 
 _SDK_ERRORS: Mapping[int, type[stripe.StripeError]] = {

@@ -15,6 +15,7 @@ KEYS_LIVE_S = 24 * 3600.0
 EVENTS_LISTED_S = 30 * 24 * 3600.0
 _ROUNDED_S = 2.0
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
+BANK = "us_bank_account"
 OPEN = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
 
 Json = dict[str, Any]
@@ -60,9 +61,15 @@ class StripeSide:
         self.succeeded_at: dict[str, datetime] = {}
         self.intents: dict[str, Json] = {}
         self.customers: dict[str, Json] = {}
+        self.methods: dict[str, Json] = {}
+        self.setups: dict[str, Json] = {}
+        self.disputes: dict[str, Json] = {}
+        self.processing_since: dict[str, float] = {}
+        self.processing_until: dict[str, float] = {}
         self.events: list[Json] = []
         self.on_change: Callable[[], None] = lambda: None
         self.on_event: Callable[[Json, str], None] = lambda _event, _account: None
+        self.on_debit: Callable[[Json, str], None] = lambda _intent, _word: None
         self.before_create: Callable[[str, str, Json], None] = lambda _account, _key, _params: None
         self.on_sent: Callable[[str], None] = lambda _key: None
         self.takes_other_amount = False
@@ -116,14 +123,25 @@ class StripeSide:
         return {
             "customers.create": self._create_customer,
             "payment_intents.create": self._create,
-            "payment_intents.retrieve": lambda account, params: self._shown(
-                account, params["intent"]
-            ),
+            "payment_intents.retrieve": self._retrieve,
             "payment_intents.cancel": self._cancel,
             "payment_intents.list": self._list,
             # It is minutes behind (fault 37): whoever asks it learns nothing.
             "payment_intents.search": lambda _account, params: self._page([], params),
             "events.list": self._list_events,
+            "setup_intents.create": self._create_setup,
+            "setup_intents.retrieve": self._show_setup,
+            "setup_intents.cancel": self._cancel_setup,
+            "payment_methods.retrieve": lambda account, params: self._found(
+                self.methods, account, params["id"]
+            ),
+            "payment_methods.detach": self._detach,
+            "customers.retrieve": lambda account, params: self._found(
+                self.customers, account, params["id"]
+            ),
+            "disputes.retrieve": lambda account, params: self._found(
+                self.disputes, account, params["id"]
+            ),
         }
 
     def _create_customer(self, account: str, params: Json) -> Raw:
@@ -136,8 +154,8 @@ class StripeSide:
         customer = params.get("customer", "")
         if customer and not (customer in self.customers and self.account_of[customer] == account):
             return _error(400, "invalid_request_error", "No such customer", "resource_missing")
-        if params["amount"] < 50 and params["currency"] == "eur":
-            said = "Amount must be at least €0.50 eur"
+        if params["amount"] < 50 and params["currency"] == "usd":
+            said = "Amount must be at least $0.50 usd"
             return _error(400, "invalid_request_error", said, "amount_too_small")
         intent = self._new_intent(account, params)
         self._happened("payment_intent.created", intent)
@@ -156,6 +174,9 @@ class StripeSide:
             "metadata": dict(params["metadata"]),
             "customer": params.get("customer"),
             "latest_charge": None,
+            "payment_method": None,
+            "saves": params.get("setup_future_usage") == "off_session",
+            "allowed": tuple(params.get("allowed_payment_method_types", ())),
             "client_secret": "",
             "last_payment_error": None,
         }
@@ -171,11 +192,22 @@ class StripeSide:
             return _error(404, "invalid_request_error", said, "resource_missing")
         return Raw(200, dict(intent))
 
+    def _retrieve(self, account: str, params: Json) -> Raw:
+        """Shows a PaymentIntent with its PaymentMethod, as our gateway asks for it."""
+        shown = self._shown(account, params["id"])
+        method = self.methods.get(shown.body.get("payment_method") or "")
+        return shown if method is None else Raw(200, {**shown.body, "payment_method": method})
+
+    def _found(self, things: Mapping[str, Json], account: str, thing_id: str) -> Raw:
+        if thing_id not in things or self.account_of[thing_id] != account:
+            return _error(404, "invalid_request_error", "No such object", "resource_missing")
+        return Raw(200, dict(things[thing_id]))
+
     def _cancel(self, account: str, params: Json) -> Raw:
-        shown = self._shown(account, params["intent"])
+        shown = self._shown(account, params["id"])
         if shown.status >= 400:
             return shown
-        intent = self.intents[params["intent"]]
+        intent = self.intents[params["id"]]
         if intent["status"] not in OPEN:
             said = f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}."
             return _error(400, "invalid_request_error", said, UNEXPECTED_STATE)
@@ -220,18 +252,22 @@ class StripeSide:
     # --- what the customer's browser and the world do ------------------------------------------
 
     def confirm(self, intent_id: str, card: str) -> str:
-        """A card is entered: `good`, `declined`, `3ds`. Gives the status, or "error"."""
+        """A card is entered: `good`, `declined`, `3ds`; or a bank account: `bank`, `bank_fail`,
+        `bank_return`. Gives the status, or "error". What is not offered is a good card, or a bank.
+        """
         intent = self.intents[intent_id]
         if intent["status"] not in OPEN:
             return "error"
+        is_bank = card.startswith("bank")
+        if is_bank and BANK not in intent["allowed"]:
+            is_bank, card = False, "good"
+        if not is_bank and "card" not in intent["allowed"]:
+            is_bank, card = True, "bank_fail" if card == "declined" else "bank"
+        self._enter(intent, BANK if is_bank else "card")
+        if is_bank:
+            return self._debit(intent, card)
         if card == "declined":
-            intent["status"] = "requires_payment_method"
-            intent["last_payment_error"] = {
-                "code": "card_declined",
-                "decline_code": "generic_decline",
-                "message": "Your card was declined.",
-            }
-            self._happened("payment_intent.payment_failed", intent)
+            self.fail(intent, "card_declined")
             return "error"
         if card == "3ds" and intent["status"] != "requires_action":
             intent["status"] = "requires_action"
@@ -240,11 +276,136 @@ class StripeSide:
         self.succeed(intent)
         return "succeeded"
 
+    def _enter(self, intent: Json, kind: str) -> None:
+        """Makes a PaymentMethod; whoever enters something again enters the same card."""
+        method: Json = {"object": "payment_method", "id": self._new_id("pm_1", 23), "type": kind}
+        whose = intent["metadata"].get("splynx_customer_id", "")
+        face: Json = {"last4": "4242", "fingerprint": f"{kind} of {whose}"}
+        if kind == "card":
+            face |= {"brand": "visa", "exp_year": 2031, "exp_month": 4}
+        method |= {"livemode": self.livemode, "customer": None, kind: face}
+        self.methods[method["id"]] = method
+        self.account_of[method["id"]] = self.account_of[intent["id"]]
+        intent["payment_method"] = method["id"]
+
+    def _keep(self, intent: Json) -> None:
+        """Attaches what was entered to its Stripe customer, for later charges."""
+        if intent["customer"] in self.customers:
+            self.methods[intent["payment_method"]]["customer"] = intent["customer"]
+
+    def confirm_setup(self, setup_id: str, kind: str) -> None:
+        """A card or bank account is entered to be kept: `card` or `bank`, or `declined`."""
+        setup = self.setups[setup_id]
+        if setup["status"] not in OPEN:
+            return
+        self._enter(setup, BANK if kind == "bank" else "card")
+        if kind == "declined":
+            setup["payment_method"] = None
+            setup["last_setup_error"] = {"code": "card_declined", "message": "Declined."}
+            self._happened("setup_intent.setup_failed", setup)
+            return
+        setup.update(status="succeeded", last_setup_error=None)
+        self._keep(setup)
+        self._happened("setup_intent.succeeded", setup)
+
+    def _create_setup(self, account: str, params: Json) -> Raw:
+        if self.account_of.get(params["customer"]) != account:
+            return _error(400, "invalid_request_error", "No such customer", "resource_missing")
+        if params["customer"] not in self.customers:
+            return _error(400, "invalid_request_error", "No such customer", "resource_missing")
+        setup: Json = {
+            "object": "setup_intent",
+            "id": self._new_id("seti_1", 22),
+            "status": "requires_payment_method",
+            "created": self._now(),
+            "livemode": self.livemode,
+            "metadata": dict(params["metadata"]),
+            "customer": params["customer"],
+            "payment_method": None,
+            "last_setup_error": None,
+        }
+        setup["client_secret"] = f"{setup['id']}_secret_{self._new_id('', 12)}"
+        self.setups[setup["id"]] = setup
+        self.account_of[setup["id"]] = account
+        return Raw(200, dict(setup))
+
+    def _show_setup(self, account: str, params: Json) -> Raw:
+        found = self._found(self.setups, account, params["id"])
+        method = self.methods.get(found.body.get("payment_method") or "")
+        return found if method is None else Raw(200, {**found.body, "payment_method": method})
+
+    def _cancel_setup(self, account: str, params: Json) -> Raw:
+        setup = self.setups.get(params["id"])
+        if setup is None or setup["status"] not in OPEN:
+            return _error(400, "invalid_request_error", "Not open", "setup_intent_unexpected_state")
+        setup["status"] = "canceled"
+        self._happened("setup_intent.canceled", setup)
+        return self._show_setup(account, params)
+
+    def _detach(self, account: str, params: Json) -> Raw:
+        found = self._found(self.methods, account, params["id"])
+        if found.status >= 400:
+            return found
+        method = self.methods[params["id"]]
+        if method["customer"] is None:
+            return _error(400, "invalid_request_error", "It is not attached")
+        method["customer"] = None
+        self._happened("payment_method.detached", {**method, "metadata": {}})
+        return Raw(200, dict(method))
+
+    def _debit(self, intent: Json, word: str) -> str:
+        """Money is on its way; the bank answers after days."""
+        intent["status"] = "processing"
+        intent["last_payment_error"] = None
+        self.processing_since[intent["id"]] = self._clock.elapsed_s
+        self._happened("payment_intent.processing", intent)
+        self.on_debit(intent, word)
+        return "processing"
+
+    def fail(self, intent: Json, code: str) -> None:
+        """A card is declined, or a bank refuses a debit."""
+        self._leave_processing(intent)
+        intent["status"] = "requires_payment_method"
+        intent["last_payment_error"] = {
+            "code": code,
+            "decline_code": "generic_decline",
+            "message": "Your payment was declined.",
+        }
+        self._happened("payment_intent.payment_failed", intent)
+
+    def _leave_processing(self, intent: Json) -> None:
+        if intent["status"] == "processing":
+            self.processing_until[intent["id"]] = self._clock.elapsed_s
+
+    def dispute(
+        self, intent: Json, *, account: str = "", amount: int | None = None
+    ) -> Json:
+        """Money is taken back, or somebody on another account says so of our PaymentIntent."""
+        dispute: Json = {
+            "object": "dispute",
+            "id": self._new_id("dp_1", 20),
+            "payment_intent": intent["id"],
+            "amount": intent["amount_received"] if amount is None else amount,
+            "currency": intent["currency"],
+            "reason": "insufficient_funds",
+            "created": self._now(),
+            "livemode": self.livemode,
+            "metadata": {},
+        }
+        self.disputes[dispute["id"]] = dispute
+        self.account_of[dispute["id"]] = account or self.account_of[intent["id"]]
+        for kind in ("charge.dispute.created", "charge.dispute.funds_withdrawn"):
+            self._happened(kind, dispute)
+        return dispute
+
     def succeed(self, intent: Json) -> None:
         """Money moves."""
+        self._leave_processing(intent)
         intent["status"] = "succeeded"
         intent["amount_received"] = intent["amount"] - (100 if self.takes_other_amount else 0)
         intent["latest_charge"] = self._new_id("ch_3", 23)
+        if intent["saves"]:
+            self._keep(intent)
         intent["last_payment_error"] = None
         self.succeeded_at[intent["id"]] = self._clock.true_now()
         self._happened("payment_intent.succeeded", intent)
@@ -256,12 +417,12 @@ class StripeSide:
 
     def foreign_payment(self, account: str, metadata: Mapping[str, str] | None = None) -> None:
         """Another program on the same account is paid; with `metadata`, one that copies ours."""
-        params = {"amount": 4200, "currency": "eur", "metadata": metadata or _ANOTHER_SHOP}
+        params = {"amount": 4200, "currency": "usd", "metadata": metadata or _ANOTHER_SHOP}
         intent = self._new_intent(account, params)
         intent.update(status="succeeded", amount_received=4200, latest_charge="ch_foreign")
         self._happened("payment_intent.succeeded", intent)
 
-    def _happened(self, kind: str, intent: Json) -> None:
+    def _happened(self, kind: str, about: Json) -> None:
         event: Json = {
             "object": "event",
             "id": self._new_id("evt_", 24),
@@ -269,9 +430,9 @@ class StripeSide:
             "created": self._now(),
             "livemode": self.livemode,
             "api_version": "2026-10-28.endive",
-            "data": {"object": {**intent, "metadata": dict(intent["metadata"])}},
+            "data": {"object": {**about, "metadata": dict(about["metadata"])}},
         }
-        account = self.account_of[event["id"]] = self.account_of[intent["id"]]
+        account = self.account_of[event["id"]] = self.account_of[about["id"]]
         self.events.append(event)
         self._last_event_s[account] = self._clock.elapsed_s
         self.on_change()

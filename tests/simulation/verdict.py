@@ -9,18 +9,17 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from splynx_stripe.domain.case import Case, CaseKind
-from splynx_stripe.domain.metadata import ATTEMPT, DOCUMENT_NUMBER, PARTNER
+from splynx_stripe.domain.metadata import ATTEMPT, PARTNER
 from splynx_stripe.domain.statement import statement_title
 from tests.simulation.oracle import (
     Evidence,
     Oracle,
     Violation,
     doubts_nobody_is_told_of,
-    in_units,
     no_doubt_is_long,
-    ours,
 )
 from tests.simulation.process import GROUPINGS, TIMEZONE
+from tests.simulation.shares import Share, ours
 from tests.simulation.splynx_side import Row
 from tests.simulation.stripe_side import EVENTS_LISTED_S, Json
 
@@ -34,6 +33,7 @@ _DIFFERENCES = frozenset(
         CaseKind.UNKNOWN_TOO_LONG,
     }
 )
+_RETURNS = frozenset({CaseKind.LATE_RETURN, CaseKind.DISPUTED})
 _CLOCK_WAS_WRONG = 15
 """With this fault the daemon's own waiting times were nonsense for a while."""
 
@@ -51,6 +51,7 @@ class Verdict:
 
     def __init__(self, judged: Judged) -> None:
         self._judged = judged
+        self._shares = judged.oracle.shares
         self._calm_since = judged.clock.true_now()
         self._last_event = len(judged.stripe.events)
 
@@ -83,7 +84,9 @@ class Verdict:
         self._money_is_conserved(cases)
         self._days_are_right()
         self._statements_are_complete()
+        self._every_return_is_reversed(cases)
         self._overpaid_documents_have_a_case(cases)
+        self._what_was_agreed_to_is_kept(cases)
         self._documents_show_the_truth(cases)
         self._no_doubt_is_left(cases)
         self._nothing_is_said_twice(cases)
@@ -98,41 +101,93 @@ class Verdict:
         found = [self._judged.disk.look(lambda unit, i=each: unit.attempt(i)) for each in ids]  # type: ignore[misc]  # a default value
         return [attempt for attempt in found if attempt is not None]
 
+    def _taken_shares(self) -> list[tuple[Json, Share]]:
+        return [(intent, share) for intent in self._taken() for share in self._shares.of(intent)]
+
     def _taken(self) -> list[Json]:
         return [each for each in ours(self._judged.stripe) if each["status"] == "succeeded"]
 
     def _every_charge_is_booked_or_a_case(self, cases: list[Case], until: datetime) -> None:
-        told = {case.subject for case in cases if case.kind in _DIFFERENCES and not case.closed_at}
         booked = {row["receipt_number"] for row in self._judged.splynx.payments}
         for intent in self._taken():
             if self._judged.stripe.succeeded_at[intent["id"]] > until:
                 continue
-            attempt_id = intent["metadata"][ATTEMPT]
-            named = attempt_id in told or f"book:{attempt_id}" in told
-            if intent["id"] not in booked and not named:
-                raise Violation("I2", f"{intent['id']} took money and is neither booked nor a case")
+            for share in self._shares.of(intent):
+                marker = share.marker(intent["id"])
+                if marker not in booked and not self._is_told(cases, "book", intent, share):
+                    raise Violation("I2", f"{marker} took money and is neither booked nor a case")
+
+    def _is_told(
+        self, cases: list[Case], what: str, intent: Json, share: Share, thing: str = ""
+    ) -> bool:
+        """Says whether the office knows that an effect on a share is not done."""
+        attempt_id = intent["metadata"][ATTEMPT]
+        effect = f"{what}:{thing or attempt_id}" + (f":{share.part}" if share.part else "")
+        return any(
+            case.subject in {attempt_id, effect}
+            for case in cases
+            if case.kind in _DIFFERENCES and not case.closed_at
+        )
 
     def _money_is_conserved(self, cases: list[Case]) -> None:
         """Compares Stripe's and Splynx's sums per account and currency, in integers (I4, I9)."""
-        excused = {
-            case.subject.removeprefix("book:")
-            for case in cases
-            if case.kind in _DIFFERENCES and not case.closed_at
-        }
         account_of = self._judged.stripe.account_of
-        taken: defaultdict[tuple[str, str], int] = defaultdict(int)
-        written: defaultdict[tuple[str, str], int] = defaultdict(int)
+        taken: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        written: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
         rows = self._own_rows()
         for intent in self._taken():
-            row = rows.get(intent["id"])
-            if row is None and intent["metadata"][ATTEMPT] in excused:
-                continue
             side = (account_of[intent["id"]], intent["currency"])
-            taken[side] += intent["amount_received"]
-            one = in_units(1, intent["currency"])
-            written[side] += int(Decimal(row["amount"]) / one) if row else 0
+            dispute = self._shares.returned(intent)
+            for share in self._shares.of(intent):
+                amount, row = self._shares.taken(intent, share), rows.get(share.marker(intent["id"]))
+                if row is None and self._is_told(cases, "book", intent, share):
+                    continue
+                taken[side] += amount
+                written[side] += Decimal(row["amount"]) if row else 0
+                if dispute is None:
+                    continue
+                row = rows.get(share.marker(dispute["id"]))
+                if row is None and self._is_told(cases, "reverse", intent, share, dispute["id"]):
+                    continue
+                taken[side] -= amount
+                written[side] += Decimal(row["amount"]) if row else 0
         if taken != written:
             raise Violation("I4", f"Stripe took {dict(taken)}, Splynx shows {dict(written)}")
+
+    def _every_return_is_reversed(self, cases: list[Case]) -> None:
+        """What a bank took back is reversed and told once; any other dispute is told (I2, I4)."""
+        told = {case.subject for case in cases if case.kind in _RETURNS}
+        rows, stripe = self._own_rows(), self._judged.stripe
+        for dispute_id, dispute in stripe.disputes.items():
+            intent = stripe.intents[dispute["payment_intent"]]
+            if stripe.account_of[dispute_id] != stripe.account_of[intent["id"]]:
+                if dispute_id in told:
+                    raise Violation("I8", f"{dispute_id} of another account is believed")
+                continue
+            if dispute_id not in told and not self._events_are_parked(cases, dispute_id):
+                raise Violation("I2", f"{dispute_id} took money back and nobody is told")
+            if self._shares.returned(intent) is not dispute or dispute_id not in told:
+                continue
+            for share in self._shares.of(intent):
+                marker = share.marker(dispute_id)
+                is_told = self._is_told(cases, "reverse", intent, share, dispute_id)
+                if marker not in rows and not is_told and self._may_be_reversed(cases, intent):
+                    raise Violation("I2", f"{marker} came back and is not reversed")
+
+    def _may_be_reversed(self, cases: list[Case], intent: Json) -> bool:
+        """A booking that a person must do by hand is reversed by hand too."""
+        return not any(
+            self._is_told(cases, "book", intent, share) for share in self._shares.of(intent)
+        )
+
+    def _events_are_parked(self, cases: list[Case], dispute_id: str) -> bool:
+        """Says whether both events of a dispute wait for a person, or came too late to be listed."""
+        parked = {case.subject.rpartition("/")[2] for case in cases}
+        now_s = self._judged.clock.true_now().timestamp()
+        events = [e for e in self._judged.stripe.events if e["data"]["object"]["id"] == dispute_id]
+        return all(
+            event["id"] in parked or now_s - event["created"] > EVENTS_LISTED_S for event in events
+        )
 
     def _own_rows(self) -> dict[str, Row]:
         """Gives one payment per PaymentIntent; of duplicates made by others the first."""
@@ -148,8 +203,9 @@ class Verdict:
         """
         if _CLOCK_WAS_WRONG in self._judged.plan.faults:
             return
-        for intent in self._taken():
-            row = self._own_rows().get(intent["id"])
+        rows = self._own_rows()
+        for intent, share in self._taken_shares():
+            row = rows.get(share.marker(intent["id"]))
             if row is None or row.get("beside"):
                 continue
             booked_on = date.fromisoformat(row["date"])
@@ -170,17 +226,19 @@ class Verdict:
         for record in splynx.records:
             records[record["additional_1"]].append(record)
         done = self._judged.disk.raw.execute(
-            "SELECT attempt_id FROM effects WHERE kind = 'record_statement' AND state = 'done'"
+            "SELECT key FROM effects WHERE kind = 'record_statement' AND state = 'done'"
         )
         finished = {row[0] for row in done}
-        for intent in self._taken():
-            found = records.pop(intent["id"], [])
+        for intent, share in self._taken_shares():
+            marker = share.marker(intent["id"])
+            found = records.pop(marker, [])
             if len(found) > 1:
-                raise Violation("I4", f"{intent['id']} stands {len(found)} times in statements")
-            if not found and intent["metadata"][ATTEMPT] in finished:
-                raise Violation("I4", f"{intent['id']} stands in no payment statement")
+                raise Violation("I4", f"{marker} stands {len(found)} times in statements")
+            key = share.marker(f"record:{intent['metadata'][ATTEMPT]}").replace("-", ":")
+            if not found and key in finished:
+                raise Violation("I4", f"{marker} stands in no payment statement")
             for record in found:
-                self._is_recorded_right(record, title_of, intent)
+                self._is_recorded_right(record, title_of, intent, share)
         if records:
             raise Violation("I3", f"statements show {sorted(records)}, which Stripe did not take")
 
@@ -190,12 +248,16 @@ class Verdict:
             if count > 1:
                 raise Violation("I4", f"there are {count} payment statements {title!r}")
 
-    def _is_recorded_right(self, record: Row, title_of: dict[int, str], intent: Json) -> None:
-        amount = in_units(intent["amount_received"], intent["currency"])
+    def _is_recorded_right(
+        self, record: Row, title_of: dict[int, str], intent: Json, share: Share
+    ) -> None:
+        amount = self._shares.taken(intent, share)
         if Decimal(record["amount"]) != amount:
             raise Violation("I9", f"{intent['id']} took {amount}, recorded {record['amount']}")
         on = date.fromisoformat(record["payment_date"])
-        expected = statement_title("Stripe", GROUPINGS[int(intent["metadata"][PARTNER])], on)
+        kind = self._judged.stripe.methods[intent["payment_method"]]["type"]
+        account = "Stripe" if kind == "card" else "Stripe Bank"
+        expected = statement_title(account, GROUPINGS[int(intent["metadata"][PARTNER])], on)
         title = title_of.get(record["bank_statements_process_id"])
         if title != expected:
             raise Violation("I4", f"{intent['id']} stands in {title!r}, not in {expected!r}")
@@ -204,24 +266,59 @@ class Verdict:
         """Where more came than the document could take, the office is told."""
         told = {case.subject for case in cases}
         for row in self._judged.splynx.payments:
-            intent = self._judged.stripe.intents[row["receipt_number"]]
-            attempt_id = intent["metadata"][ATTEMPT]
-            if row.get("did_not_fit") and attempt_id not in told:
-                raise Violation("I2", f"{intent['id']} did not fit its document, nobody is told")
+            receipt = self._shares.receipt(row["receipt_number"])
+            if receipt is None or not row.get("did_not_fit"):
+                continue
+            if receipt.intent["metadata"][ATTEMPT] not in told:
+                sight = f"{row['receipt_number']} did not fit its document, nobody is told"
+                raise Violation("I2", sight)
+
+    def _what_was_agreed_to_is_kept(self, cases: list[Case]) -> None:
+        told = {case.subject for case in cases}
+        parked = {subject.rpartition("/")[2] for subject in told}
+        about: defaultdict[str, set[str]] = defaultdict(set)
+        for event in self._judged.stripe.events:
+            about[event["data"]["object"]["id"]].add(event["id"])
+
+        def is_told(thing_id: str) -> bool:
+            intent = self._judged.stripe.intents.get(thing_id)
+            attempt = intent["metadata"][ATTEMPT] if intent else ""
+            return bool({attempt, f"save:{attempt}"} & told or about[thing_id] & parked)
+
+        self._judged.oracle.kept.at_the_end(is_told=is_told)
 
     def _documents_show_the_truth(self, cases: list[Case]) -> None:
         """A document that our money covers is paid, unless a case says why not."""
         explained = {case.collection_id for case in cases}
         by_number = {row["number"]: row for row in self._judged.splynx.documents.values()}
+        on_their_way = {
+            share.name
+            for intent in ours(self._judged.stripe)
+            if intent["status"] == "processing"
+            for share in self._shares.of(intent)
+        }
+        for number, row in by_number.items():
+            if row["status"] == "pending" and number not in on_their_way | self._open(explained):
+                raise Violation("I2", f"{number} is left pending, and no debit is on its way")
         for attempt in self._attempts():
             if not attempt.splynx_payment_id or attempt.collection_id in explained:
                 continue
-            row = by_number[attempt.metadata[DOCUMENT_NUMBER]]
-            due = Decimal(row["due"]) if "due" in row else Decimal(row["total"])
-            covered = due == 0 if "due" in row else due == attempt.amount.to_decimal()
-            # One that is deleted just when we post is judged by whether the money fitted.
-            if covered and row["status"] not in {"paid", "deleted"}:
-                raise Violation("I2", f"{row['number']} is paid, but shows {row['status']}")
+            for share in self._shares.of_attempt(attempt.id):
+                if not share.is_top_up:
+                    self._shows_its_booking(by_number[share.name], share)
+
+    def _open(self, explained: set[str]) -> set[str]:
+        """Gives the documents of which a case tells something."""
+        raw = self._judged.disk.raw
+        rows = raw.execute("SELECT id, document_number FROM collections").fetchall()
+        return {number for of_id, number in rows if of_id.partition(".")[0] in explained}
+
+    def _shows_its_booking(self, row: Row, share: Share) -> None:
+        due = Decimal(row["due"]) if "due" in row else Decimal(row["total"])
+        covered = due == 0 if "due" in row else due == share.amount
+        # One that is deleted just when we post is judged by whether the money fitted.
+        if covered and row["status"] not in {"paid", "deleted"}:
+            raise Violation("I2", f"{row['number']} is paid, but shows {row['status']}")
 
     def _no_doubt_is_left(self, cases: list[Case]) -> None:
         subjects = {case.subject for case in cases if not case.closed_at}

@@ -8,12 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from splynx_stripe.domain.consent import (
-    OFFLINE_WORDING,
-    WORDINGS,
-    Consent,
-    ConsentWay,
-)
+from splynx_stripe.domain.consent import Consent, ConsentWay
 from splynx_stripe.domain.credential import (
     CREDENTIAL_TRANSITIONS,
     Credential,
@@ -147,12 +142,6 @@ def test_details_of_a_bank_account_are_not_shown_by_accident() -> None:
     assert repr(face) == "BankFace()"
     assert "secret" not in repr(one)
     assert "abc" not in repr(one)
-
-
-def test_every_kind_has_its_wording_and_each_names_the_company() -> None:
-    assert set(WORDINGS) == set(PaymentKind)
-    for text in [*WORDINGS.values(), OFFLINE_WORDING]:
-        assert "Nordic Fibre" in text % {"company": "Nordic Fibre"}
 
 
 def test_a_card_is_shown_in_splynx_as_the_closed_add_on_showed_it() -> None:

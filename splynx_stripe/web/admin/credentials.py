@@ -12,6 +12,7 @@ from splynx_stripe.flows.credentials import CredentialsView
 from splynx_stripe.web.admin.guard import FORM_TOKEN, require_form, require_office
 from splynx_stripe.web.admin.layout import office_language, render_office
 from splynx_stripe.web.credential_forms import read_proof, read_setup_order
+from splynx_stripe.web.customer.consent_wording import offline_wording
 from splynx_stripe.web.customer.credentials import item_of
 from splynx_stripe.web.customer.credentials_add import (
     consent_of,
@@ -25,7 +26,6 @@ from splynx_stripe.web.customer.credentials_wording import (
     DONE,
     RESULTS,
     STARTS,
-    offline_wording,
     shown,
 )
 from splynx_stripe.web.edge import EDGE
