@@ -22,6 +22,9 @@ from splynx_stripe.domain.metadata import CUSTOMER, INSTALLATION, customer_metad
 from splynx_stripe.domain.splynx import SplynxCustomer
 from splynx_stripe.domain.stripe import StripeAccount, StripeAddress, StripeCustomerOrder
 
+BAD_EMAIL = "email_invalid"
+"""Stripe's code for an address that it does not take."""
+
 # What Stripe takes at most, in characters (docs.stripe.com/api/customers/create).
 _NAME_CHARS = 256
 _EMAIL_CHARS = 512

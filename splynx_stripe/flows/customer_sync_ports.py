@@ -93,14 +93,18 @@ class CustomerSyncUnit(Protocol):
 
 
 class SyncSplynx(Protocol):
-    """The door to Splynx."""
+    """The door to Splynx's customers."""
 
     async def customers_by_id(self, ids: Sequence[int]) -> Mapping[int, CustomerDetails | None]:
         """Fetches customers; None is only given where Splynx says that there is none."""
         ...
 
+
+class SyncCompanies(Protocol):
+    """The door to what Splynx knows of the ISP."""
+
     async def company(self, partner_id: int) -> Company:
-        """Fetches what customers see of the ISP."""
+        """Fetches what customers see of the ISP. Raises `NotFoundError` for an unknown partner."""
         ...
 
 
@@ -121,6 +125,6 @@ class SyncStripe(Protocol):
         """Gives one page of all customers of an account, newest first, from behind `after`."""
         ...
 
-    async def is_customer_there(self, account: StripeAccount, customer_id: str) -> bool:
-        """Says whether a customer exists and is not deleted."""
+    async def find_customer(self, account: StripeAccount, customer_id: str) -> SeenCustomer | None:
+        """Reads a customer; None when there is none, or it is deleted."""
         ...

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from splynx_stripe.domain.customer_sync import Origin
 from splynx_stripe.domain.stripe import StripeAccount
-from splynx_stripe.flows.customer_sync_ports import SyncSplynx, SyncStripe
+from splynx_stripe.flows.customer_sync_ports import SyncCompanies, SyncSplynx, SyncStripe
 from splynx_stripe.flows.ports import Store, TermsSource
 from splynx_stripe.kit.clock import Clock
 
@@ -23,6 +23,7 @@ class CustomerSyncRooms:
 
     store: Store
     splynx: SyncSplynx
+    companies: SyncCompanies
     stripe: SyncStripe
     terms: TermsSource
     accounts: Callable[[], Sequence[StripeAccount]]

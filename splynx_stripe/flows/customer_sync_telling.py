@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from splynx_stripe.domain.audit import AuditEntry
 from splynx_stripe.domain.customer_sync import (
+    BAD_EMAIL,
     CustomerDetails,
     MappedCustomer,
     PartnerFacts,
@@ -26,47 +27,58 @@ from splynx_stripe.domain.errors import (
     RejectedError,
     RetryableError,
 )
-from splynx_stripe.domain.stripe import StripeCustomerOrder
+from splynx_stripe.domain.stripe import StripeAccount, StripeCustomerOrder
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.customer_sync_rooms import CustomerSyncRooms
 from splynx_stripe.flows.ports import Unit
 
 log = logging.getLogger(__name__)
 
-_BAD_EMAIL = "email_invalid"
 _TROUBLES_IN_A_ROW = 3
 """When so many cannot be told one after the other, it is not about them: Stripe is away."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How far a batch came. `trouble` is what ended it early; those after `last` are to be done."""
+
+    counts: Counter[str]
+    last: MappedCustomer
+    trouble: Exception | None = None
+
+
 class Telling:
-    """Works on mappings. Partners' companies are asked for once per object; make a new one per run."""
+    """Works on mappings. Companies are asked for once per object; make a new one per run."""
 
     def __init__(self, rooms: CustomerSyncRooms) -> None:
         self._rooms = rooms
         self._partners: dict[int, PartnerFacts] = {}
+        self._closed: set[StripeAccount] = set()
 
-    async def tell(self, batch: Sequence[MappedCustomer]) -> Counter[str]:
-        """Does all of a batch, and counts what was done.
+    async def tell(self, batch: Sequence[MappedCustomer]) -> Told:
+        """Does a batch of at least one. Who cannot be told now waits and is found again later.
 
         Raises:
-            RetryableError, OutcomeUnknownError: Splynx, or Stripe several times in a row, does not
-                answer. What was done is written down; the rest is done when it is called again.
+            RetryableError, OutcomeUnknownError: Splynx cannot be asked now; nothing was done.
             RejectedError, BrokenInvariantError: a person has to look.
         """
         found = await self._rooms.splynx.customers_by_id([it.splynx_customer_id for it in batch])
-        counts: Counter[str] = Counter(checked=len(batch))
+        counts: Counter[str] = Counter()
         troubles = 0
         for mapped in batch:
+            counts["checked"] += 1
             try:
                 counts[await self._tell_one(mapped, found)] += 1
                 troubles = 0
             except (RetryableError, OutcomeUnknownError) as error:
-                await self._save(replace(mapped, standing=Standing.WAITING, note=str(error)))
-                counts["waiting"] += 1
+                counts[await self._wait(mapped, str(error))] += 1
                 troubles += 1
                 if troubles >= _TROUBLES_IN_A_ROW:
-                    raise
-        return counts
+                    return Told(counts, mapped, error)
+            except NotPermittedError as error:
+                self._close(mapped.account, error)
+                counts[await self._wait(mapped, str(error))] += 1
+        return Told(counts, batch[-1])
 
     async def _tell_one(
         self, mapped: MappedCustomer, found: Mapping[int, CustomerDetails | None]
@@ -82,9 +94,10 @@ class Telling:
         told = digest(mapped.stripe_customer_id, order)
         if mapped.digest == told and mapped.standing in {Standing.IN_STEP, Standing.REFUSED}:
             return "unchanged"
+        if mapped.account in self._closed:
+            return await self._wait(mapped, "The key of this Stripe account does not permit it.")
         if await self._is_paying(mapped):
-            await self._save(replace(mapped, standing=Standing.WAITING, note="is paying just now"))
-            return "waiting"
+            return await self._wait(mapped, "The customer is paying just now.")
         return await self._send(replace(mapped, digest=told), order)
 
     async def _send(self, mapped: MappedCustomer, order: StripeCustomerOrder) -> str:
@@ -122,7 +135,7 @@ class Telling:
         try:
             await stripe.update_customer(*at, order)
         except RejectedError as error:
-            if error.code != _BAD_EMAIL or not order.email:
+            if error.code != BAD_EMAIL or not order.email:
                 raise
             await stripe.update_customer(*at, replace(order, email=""))
             return "Stripe does not take the e-mail address; it was left out."
@@ -140,6 +153,16 @@ class Telling:
             return True
 
         return "forgotten" if await self._rooms.store.run(work) else "unchanged"
+
+    async def _wait(self, mapped: MappedCustomer, why: str) -> str:
+        await self._save(replace(mapped, standing=Standing.WAITING, note=why))
+        return Standing.WAITING.value
+
+    def _close(self, account: StripeAccount, error: NotPermittedError) -> None:
+        if account not in self._closed:
+            self._closed.add(account)
+            skipped = {"account": account.key, "error": str(error)}
+            log.warning("sync.account_skipped", extra=skipped)
 
     async def _stand(self, mapped: MappedCustomer, standing: Standing) -> str:
         if mapped.standing is standing:
@@ -160,10 +183,16 @@ class Telling:
     async def _partner(self, terms: Terms) -> PartnerFacts:
         known = self._partners.get(terms.partner_id)
         if known is None:
-            company = await self._rooms.splynx.company(terms.partner_id)
-            known = PartnerFacts(company.country_code or terms.country, terms.language)
+            country = await self._country(terms.partner_id)
+            known = PartnerFacts(country or terms.country, terms.language)
             self._partners[terms.partner_id] = known
         return known
+
+    async def _country(self, partner_id: int) -> str:
+        try:
+            return (await self._rooms.companies.company(partner_id)).country_code
+        except NotFoundError:
+            return ""
 
 
 def _facts(mapped: MappedCustomer) -> Mapping[str, str]:

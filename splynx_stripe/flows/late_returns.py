@@ -58,7 +58,9 @@ class LateReturns:
     async def _take_note(self, attempt: Attempt, dispute: Dispute) -> None:
         occasion = Occasion(self._rooms.clock.now(), "stripe", self._rooms.timing)
         kind = attempt.chosen_kind
-        is_late_return = kind is not None and kind.is_bank and dispute.amount == attempt.amount
+        if kind is None:  # a debit can come back before it is booked, which is when we ask
+            raise RetryableError(f"It is not known yet what {attempt.intent_id} was paid with.")
+        is_late_return = kind.is_bank and dispute.amount == attempt.amount
         late = LateReturn(
             dispute_id=dispute.id,
             account=attempt.account,

@@ -20,9 +20,15 @@ _TYPE_IN_MESSAGE = {
 
 
 def new_attempt(
-    unit: Unit, collection: Collection, look: Look, attempt_id: str, stripe_customer: str
+    unit: Unit,
+    collection: Collection,
+    look: Look,
+    attempt_id: str,
+    stripe_customer: str,
+    *,
+    splynx_url: str = "",
 ) -> Attempt:
-    """Freezes what will be asked of Stripe."""
+    """Freezes what will be asked of Stripe. With `splynx_url` it carries a link back to Splynx."""
     if look.terms is None or look.amount is None or look.customer is None:
         raise BrokenInvariantError("An attempt needs a debt that can be paid.")
     payable = collection.payable
@@ -40,7 +46,11 @@ def new_attempt(
         amount=look.amount,
         description=render_message(look.terms.message_template, message),
         metadata=attempt_metadata(
-            unit.installation().id, payable, collection_id=collection.id, attempt_id=attempt_id
+            unit.installation().id,
+            payable,
+            collection_id=collection.id,
+            attempt_id=attempt_id,
+            splynx_url=splynx_url,
         ),
         prepared_at=collection.opened_at,
         next_look_at=None,

@@ -72,12 +72,19 @@ class ReverseBooking:
         await self._reopen(collection, late)
         await self._finish(effect, collection, payment_id)
 
+    async def _is_paired(self, collection: Collection) -> bool:
+        """Says whether the booking was paired with its document; else it went to the balance."""
+        booked = await self._rooms.splynx.payment(collection.splynx_payment_id)
+        pairs = {booked.invoice_id, booked.request_id} if booked else set()
+        return bool(collection.payable.document_id) and collection.payable.document_id in pairs
+
     async def _post(
         self, effect: StoredEffect, attempt: Attempt, collection: Collection, late: LateReturn
     ) -> int:
         self._lost_posts.wait_for(effect)
         payable = collection.payable
-        kind = payable.kind.document_kind
+        # What went to the balance comes from there: somebody else has paid the document.
+        kind = payable.kind.document_kind if await self._is_paired(collection) else None
         payment = NewSplynxPayment(
             customer_id=payable.customer_id,
             document_kind=kind,
@@ -107,9 +114,16 @@ class ReverseBooking:
             raise RetryableError(str(error), retry_after_s=_MEND_S) from error
 
     async def _reopen(self, collection: Collection, late: LateReturn) -> None:
-        """Opens the document again where Splynx has not done so by itself (reference 7, #10)."""
+        """Opens the document again where Splynx has not done so by itself (reference 7, #10).
+
+        Not one that was paid by other money, before ours came or after it went back.
+        """
         document = await self._document(collection)
         if document is None or document.is_open:
+            return
+        if document.payment_id != collection.splynx_payment_id and (
+            document.payment_id or not await self._is_paired(collection)
+        ):
             return
         refusal = ""
         if document.status is not DocumentStatus.DELETED:

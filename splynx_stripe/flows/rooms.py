@@ -19,6 +19,7 @@ class Rooms:
     """What `daemon.py` joins. `wake` tells the pump that there may be work now.
 
     `timezone` is the Splynx server's: it decides the day of a booking.
+    `splynx_url` is its address, for links in what Stripe shows.
     """
 
     store: Store
@@ -32,3 +33,4 @@ class Rooms:
     dice: Dice
     locks: KeyedLock
     wake: Callable[[], None]
+    splynx_url: str = ""

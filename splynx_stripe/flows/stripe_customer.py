@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from splynx_stripe.domain.attempt import Attempt
+from splynx_stripe.domain.customer_sync import (
+    BAD_EMAIL,
+    CustomerDetails,
+    Origin,
+    PartnerFacts,
+    customer_order,
+)
 from splynx_stripe.domain.errors import BrokenInvariantError, RejectedError
-from splynx_stripe.domain.metadata import CUSTOMER, INSTALLATION, PARTNER
 from splynx_stripe.domain.splynx import SplynxCustomer
-from splynx_stripe.domain.stripe import StripeAccount, StripeCustomerOrder
+from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.look import Look
 from splynx_stripe.flows.rooms import Rooms
 
@@ -31,7 +39,7 @@ class StripeCustomers:
         known = await self._rooms.store.read(
             lambda unit: unit.stripe_customer(account, customer.id)
         )
-        return known or await self._create(account, customer)
+        return known or await self._create(look.terms, customer)
 
     async def is_gone(self, look: Look, attempt: Attempt, error: RejectedError) -> bool:
         """Says whether a refusal means that somebody deleted the customer in Stripe (fault 33).
@@ -42,30 +50,35 @@ class StripeCustomers:
             return False
         if look.customer is None or look.terms is None:
             return False
-        await self._create(look.terms.account, look.customer)
+        await self._create(look.terms, look.customer)
         return True
 
     async def begin_anew(self, look: Look) -> str:
         """Makes another Stripe customer, because somebody deleted the known one in Stripe."""
         if look.customer is None or look.terms is None:
             raise BrokenInvariantError("A Stripe customer needs a Splynx customer and an account.")
-        return await self._create(look.terms.account, look.customer)
+        return await self._create(look.terms, look.customer)
 
-    async def _create(self, account: StripeAccount, customer: SplynxCustomer) -> str:
+    async def _create(self, terms: Terms, customer: SplynxCustomer) -> str:
         installation = await self._rooms.store.read(lambda unit: unit.installation())
-        order = StripeCustomerOrder(
-            name=customer.name,
-            email=customer.email,
-            phone=customer.phone,
-            metadata={
-                INSTALLATION: installation.id,
-                PARTNER: str(customer.partner_id),
-                CUSTOMER: str(customer.id),
-            },
+        order = customer_order(
+            CustomerDetails(customer),  # the address follows with the next comparison of customers
+            PartnerFacts(country="", language=terms.language),
+            Origin(installation.id, self._rooms.splynx_url),
         )
         # Random on purpose: a changed name under the same key would be refused as a conflict.
         key = f"splynx-stripe:customer:{self._rooms.ids.token()}"
-        created = await self._rooms.stripe.create_customer(account, order, idempotency_key=key)
+        account = terms.account
+        try:
+            created = await self._rooms.stripe.create_customer(account, order, idempotency_key=key)
+        except RejectedError as error:
+            if error.code != BAD_EMAIL or not order.email:
+                raise
+            # An address that Stripe does not take must not keep anybody from paying.
+            without, key = replace(order, email=""), f"{key}:without-email"
+            created = await self._rooms.stripe.create_customer(
+                account, without, idempotency_key=key
+            )
         await self._rooms.store.run(
             lambda unit: unit.save_stripe_customer(account, customer.id, created)
         )

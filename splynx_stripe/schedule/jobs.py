@@ -1,4 +1,4 @@
-"""The periodic jobs: reading Stripe's events list, releasing idle leases; on the leader only."""
+"""The periodic jobs: reading Stripe's events list, releasing idle leases, and others; on the leader only."""
 
 from __future__ import annotations
 
@@ -48,12 +48,19 @@ class Jobs:
         self._leads = leads
         self._polling_interval = polling_interval
         self._troubles: dict[StripeAccount, str] = {}
+        self._further: list[tuple[Callable[[], Awaitable[None]], timedelta]] = []
         self._scheduler = AsyncIOScheduler(timezone="UTC")
+
+    def also(self, job: Callable[[], Awaitable[None]], every: timedelta) -> None:
+        """Adds a job before the start. It deals with its own troubles."""
+        self._further.append((job, every))
 
     def start(self) -> None:
         """Starts the clockwork; the first poll follows at once, for what happened while we were down."""
         self._add(self._when_leading(self.poll_all), self._polling_interval)
         self._add(self._when_leading(self._release), _RELEASE_EVERY)
+        for job, every in self._further:
+            self._add(self._when_leading(job), every)
         self._scheduler.start()
 
     def hurry(self) -> None:

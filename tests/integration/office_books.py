@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+
+from splynx_stripe.domain.operation import Operation, OperationPlace, OperationQuery
 from splynx_stripe.domain.splynx import Document, DocumentKind, SplynxCustomer
 from splynx_stripe.flows.links import Links
-from splynx_stripe.flows.operations import Operations
+from splynx_stripe.flows.operations import Story
 from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.ids import RandomIds
 from tests.integration.settings_stage import NoStore
@@ -29,9 +32,28 @@ class BareSplynx:
         return self.customers.get(customer_id)
 
 
-def unused_operations() -> Operations:
+class EmptyLog:
+    """A log in which nothing stands yet."""
+
+    async def page(
+        self, query: OperationQuery, *, before: OperationPlace | None, limit: int
+    ) -> Sequence[Operation]:
+        del query, before, limit
+        return ()
+
+    async def chunks(self, query: OperationQuery) -> AsyncIterator[Sequence[Operation]]:
+        del query
+        for nothing in ():
+            yield nothing
+
+    async def story(self, collection_id: str) -> Story | None:
+        del collection_id
+        return None
+
+
+def unused_operations() -> EmptyLog:
     """Gives a log for tests that have nothing to do with it."""
-    return Operations(NoStore())
+    return EmptyLog()
 
 
 def unused_links(clock: Clock) -> Links:

@@ -61,10 +61,14 @@ class DebitWatch:
             began_s = stripe.processing_since.get(intent["id"])
             if began_s is None or now_s - began_s < since_s:
                 continue
-            ended_s = now_s if intent["status"] == "processing" else (
-                stripe.processing_until.get(intent["id"], now_s)
+            ended_s = (
+                now_s
+                if intent["status"] == "processing"
+                else (stripe.processing_until.get(intent["id"], now_s))
             )
-            if now_s - ended_s <= within_s and any(s.name == number for s in self._shares.of(intent)):
+            if now_s - ended_s <= within_s and any(
+                s.name == number for s in self._shares.of(intent)
+            ):
                 return True
         return False
 

@@ -64,9 +64,14 @@ class KeptWatch:
                 self._break("I3", f"{what} is kept {count} times")
 
     def _rows(self) -> Iterator[_Row]:
-        for of_id, account, customer_id, stripe_customer, method, state in self._vault.disk.raw.execute(
-            _ROWS
-        ).fetchall():
+        for (
+            of_id,
+            account,
+            customer_id,
+            stripe_customer,
+            method,
+            state,
+        ) in self._vault.disk.raw.execute(_ROWS).fetchall():
             name = account.partition(":")[0]
             yield _Row(of_id, name, customer_id, stripe_customer, method, state)
 

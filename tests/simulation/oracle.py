@@ -429,7 +429,8 @@ class Oracle:
             everything = [due for _, due in self._dues[share.name]]
             promise = "I1" if share.amount in everything else "I9"
             raise Violation(
-                promise, f"{attempt_id} asks for {share.amount}, {share.name} shows {everything[-1:]}"
+                promise,
+                f"{attempt_id} asks for {share.amount}, {share.name} shows {everything[-1:]}",
             )
 
     def _shown_lately(self, number: str) -> list[Decimal]:

@@ -177,9 +177,7 @@ def _method(rng: random.Random, kinds: tuple[str, ...]) -> str:
     return rng.choice(_CARDS if kinds == CARD or rng.randrange(4) == 0 else _BANKS)
 
 
-def _acts_of_several(
-    rng: random.Random, debts: list[Debt], kinds: tuple[str, ...]
-) -> list[Act]:
+def _acts_of_several(rng: random.Random, debts: list[Debt], kinds: tuple[str, ...]) -> list[Act]:
     """Several documents at once: all, or some, or choices that overlap, at about the same time."""
     if len(debts) == 1 or len({debt.customer_id for debt in debts}) > 1 or not rng.randrange(5):
         return []

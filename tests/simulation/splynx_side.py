@@ -196,7 +196,9 @@ class SplynxSide:
 
     def _unpaid_part(self, invoice: Row) -> Decimal:
         """Gives what is due of an invoice after all that was paid and taken back."""
-        paired = [Decimal(row["amount"]) for row in self.payments if row["invoice_id"] == invoice["id"]]
+        paired = [
+            Decimal(row["amount"]) for row in self.payments if row["invoice_id"] == invoice["id"]
+        ]
         left = Decimal(invoice["total"]) - invoice["paid_before"] - sum(paired, Decimal(0))
         return max(left, Decimal(0))
 

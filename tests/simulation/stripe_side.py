@@ -377,9 +377,7 @@ class StripeSide:
         if intent["status"] == "processing":
             self.processing_until[intent["id"]] = self._clock.elapsed_s
 
-    def dispute(
-        self, intent: Json, *, account: str = "", amount: int | None = None
-    ) -> Json:
+    def dispute(self, intent: Json, *, account: str = "", amount: int | None = None) -> Json:
         """Money is taken back, or somebody on another account says so of our PaymentIntent."""
         dispute: Json = {
             "object": "dispute",

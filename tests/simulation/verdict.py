@@ -139,7 +139,10 @@ class Verdict:
             side = (account_of[intent["id"]], intent["currency"])
             dispute = self._shares.returned(intent)
             for share in self._shares.of(intent):
-                amount, row = self._shares.taken(intent, share), rows.get(share.marker(intent["id"]))
+                amount, row = (
+                    self._shares.taken(intent, share),
+                    rows.get(share.marker(intent["id"])),
+                )
                 if row is None and self._is_told(cases, "book", intent, share):
                     continue
                 taken[side] += amount

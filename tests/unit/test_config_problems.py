@@ -149,8 +149,8 @@ def one_problem(folder: ConfigFolder) -> str:
         (
             "settings: {language: pt-BR}",
             (
-                "config.yaml:1: settings.language: 'pt-BR' is not a language."
-                " Did you mean 'pt_BR'? Write a code such as en or pt_BR."
+                "config.yaml:1: settings.language: 'pt-BR' is not a language of our pages."
+                " Did you mean 'pt'? Write one of cs, de, en, es, fr, pl, pt, uk."
             ),
         ),
         (

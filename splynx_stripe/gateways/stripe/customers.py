@@ -115,8 +115,8 @@ class StripeCustomerCalls:
                 )
         return SeenPage(customers, page.next_after)
 
-    async def is_customer_there(self, account: StripeAccount, customer_id: str) -> bool:
-        """Says whether a customer exists and is not deleted."""
+    async def find_customer(self, account: StripeAccount, customer_id: str) -> SeenCustomer | None:
+        """Reads a customer; None when there is none, or it is deleted."""
         try:
             answer = await self._calls.call(
                 account,
@@ -125,11 +125,11 @@ class StripeCustomerCalls:
             )
         except RejectedError as error:
             if error.code == RESOURCE_MISSING or isinstance(error, NotFoundError):
-                return False
+                return None
             raise
         there = understood(lambda raw: _read(_There, raw), answer, _RETRIEVE)
         _require_same(there.id, customer_id)
-        return not there.deleted
+        return None if there.deleted else understood(_seen, answer, _RETRIEVE)
 
 
 def create_params(order: StripeCustomerOrder) -> CustomerCreateParams:

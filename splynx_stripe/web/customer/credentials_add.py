@@ -11,6 +11,7 @@ from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.flows.credentials import CredentialsView
 from splynx_stripe.flows.setup_credential import SetupOutcome, SetupStanding, SetupStart
 from splynx_stripe.web.credential_forms import read_setup_order
+from splynx_stripe.web.customer.consent_wording import consent_wording
 from splynx_stripe.web.customer.credentials import (
     actor_of,
     language_of,
@@ -22,7 +23,6 @@ from splynx_stripe.web.customer.credentials_wording import (
     ADD_TITLES,
     RESULTS,
     STARTS,
-    consent_wording,
 )
 from splynx_stripe.web.edge import EDGE
 from splynx_stripe.web.errors import NOT_FOUND, NOT_YOURS, TOO_MANY, PageError

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from splynx_stripe.domain.consent import OFFLINE_WORDING, WORDINGS
 from splynx_stripe.domain.credential import (
     EXPIRES_SOON_MONTHS,
     CredentialState,
@@ -98,7 +97,7 @@ RESULTS: Mapping[SetupStanding, ResultWords] = {
         later("One more step: confirm your bank account"),
         later(
             "Within one or two working days a very small deposit arrives on your account. Come back"
-            " to this page then and tell us what you see."
+            " to the list then and tell us what you see."
         ),
     ),
     SetupStanding.PROCESSING: ResultWords(
@@ -226,14 +225,3 @@ def _how_to_prove(kind: Microdeposits, language: Language) -> str:
             "Within one or two working days two very small deposits arrive on your account."
         )
     return language.say(text)
-
-
-def consent_wording(kind: PaymentKind, company: str, language: Language) -> str:
-    """Gives what a customer agrees to, in the language of the page."""
-    return language.say(WORDINGS[kind], company=company)
-
-
-def offline_wording(kind: PaymentKind, company: str, language: Language) -> str:
-    """Gives what the office confirms when it saves something for a customer."""
-    told = language.say(OFFLINE_WORDING, company=company)
-    return f"{consent_wording(kind, company, language)} {told}"
