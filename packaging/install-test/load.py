@@ -27,8 +27,8 @@ class Load:
     errors: list[str] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def look(self, url: str, addresses: Iterator[str]) -> None:
-        """Opens a direct link again and again, each time as somebody else."""
+    async def look(self, urls: Iterator[str], addresses: Iterator[str]) -> None:
+        """Opens one direct link after the other, each time as somebody else."""
         timeout = aiohttp.ClientTimeout(total=_PATIENCE_S)
         while not self.stop.is_set():
             connector = aiohttp.TCPConnector(local_addr=(next(addresses), 0))
@@ -36,7 +36,7 @@ class Load:
             try:
                 async with (
                     aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-                    session.get(url) as answer,
+                    session.get(next(urls)) as answer,
                 ):
                     await answer.read()
                     if answer.status != _OK:

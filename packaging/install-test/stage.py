@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 import shlex
@@ -47,12 +48,15 @@ class Stage:
     @asynccontextmanager
     async def load(self) -> AsyncIterator[Load]:
         """Lets customers look and pay for as long as the block runs."""
-        numbers = iter([await new_invoice() for _ in range(40)])
-        load, somebody = Load(), addresses()
-        link = f"{SITE}/stripe/direct-pay-invoice?item_id={SECOND}"
+        invoices = [await new_invoice() for _ in range(40)]
+        numbers, load, somebody = iter(invoices), Load(), addresses()
+        # Many documents: nobody may open the same one more than once a second for long.
+        links = itertools.cycle(
+            f"{SITE}/stripe/direct-pay-invoice?item_id={number}" for number in invoices
+        )
         async with asyncio.TaskGroup() as tasks:
             for _ in range(4):
-                tasks.create_task(load.look(link, somebody))
+                tasks.create_task(load.look(links, somebody))
             for _ in range(2):
                 tasks.create_task(load.pay(SITE, STRIPE, numbers))
             await asyncio.sleep(1)

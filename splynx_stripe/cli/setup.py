@@ -72,15 +72,19 @@ WRITE_PERMISSIONS = (
 _REFUSALS = (RejectedError, RetryableError, OutcomeUnknownError, BrokenInvariantError)
 _NO_STORE = (NewerSchemaError, OlderSchemaError, StoreUnavailableError)
 _UNIT = "splynx-stripe.service"
+_PLATFORM_KEYS = ("connect_client_id", "connect_test_client_id")
 
 _BY_HAND = """\
 To do by hand in Splynx (its API cannot):
   1. Config → Integrations → Modules list → splynx_stripe_addon. If it is not there: Add, with
      Module "splynx_stripe_addon", Title "Splynx Stripe Add-On", Type "Add-on".
   2. There: Edit → Entry points status for portal → Enabled.
-  3. There: Entry points → "+", twice:
+  3. There: Entry points → "+", for each of these:
        Name stripe_pay_invoice_point, Type Action link, Place Portal, Model Invoices, URL /stripe/pay-invoice
        Name stripe_pay_request_point, Type Action link, Place Portal, Model Requests, URL /stripe/pay-request
+       Name stripe_payments_point, Type Menu link, Place Portal, Root Finance, URL /stripe/
+       Name stripe_office_point, Type Menu link, Place Admin, Root Finance, URL /stripe/admin/
+       (more, and the dashboard: docs/how-to/portal-pages.md)
   4. Administration → API keys → the key → permissions. These could not be tried; allow them:
 {permissions}
 In nginx, inside the https server block of {host}:
@@ -106,6 +110,7 @@ class Given:
     timezone: str | None
     splynx_folder: Path
     unattended: bool
+    connects: bool
 
 
 class SetupError(Exception):
@@ -130,14 +135,16 @@ class SetupError(Exception):
     show_default=True,
     help="Where Splynx is installed, if it is on this machine.",
 )
+@click.option("--connect", is_flag=True, help="Connect Stripe by OAuth on our page, without keys.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take options, else what is set already.")
-def setup(
+def setup(  # noqa: PLR0913 - one parameter per option
     *,
     config_path: Path,
     api_secret_file: Path | None,
     secret_key_file: Path | None,
     timezone: str | None,
     splynx_folder: Path,
+    connect: bool,
     yes: bool,
     **values: str | None,
 ) -> None:
@@ -152,6 +159,7 @@ def setup(
         timezone,
         splynx_folder,
         yes,
+        connect,
     )
     try:
         notes = _set_up(config_path, given)
@@ -178,6 +186,11 @@ def _set_up(config_path: Path, given: Given) -> Sequence[str]:
     webhook = _known_webhook(config_path, tried.accounts)
     write_settings(config_path, answers, webhook)
     notes = [*tried.notes, *_make_webhooks(config_path, answers)]
+    if answers.connects:
+        notes.append(
+            f"Open {answers.values['public_url']}/admin/accounts as an administrator of Splynx and press"
+            " Connect; then Init webhook. Nobody can pay before that."
+        )
     settings = load_settings(config_path, credentials_dir=None)
     make_key_file(settings.key_file)
     give_back(Path(settings.database.url.removeprefix("sqlite:///")))
@@ -208,13 +221,25 @@ def _answers(config_path: Path, given: Given) -> Answers:
         know_secret("api_secret")
     splynx_url = values["splynx_url"].rstrip("/")
     know_value("public_url", f"{splynx_url}/stripe" if splynx_url else "")
-    know_value("publishable_key")
-    know_secret("secret_key")
+    if given.connects:
+        _require_platform(asking)
+    else:
+        know_value("publishable_key")
+        know_secret("secret_key")
     know_value("currency")
     know_value("country")
     asking.finish()
     timezone = given.timezone or asking.present(("splynx", "timezone")) or _timezone_here()
-    return Answers(values=values, timezone=timezone, secrets=secrets)
+    return Answers(values, timezone, secrets, connects=given.connects)
+
+
+def _require_platform(asking: Asking) -> None:
+    if not any(asking.present(("stripe", key)) for key in _PLATFORM_KEYS):
+        raise click.UsageError(
+            "--connect needs a Connect platform of yours: `stripe.connect_client_id` and"
+            " `stripe.platform_secret_key_file` (docs/how-to/stripe-accounts.md). Without one, give"
+            " the keys of the Stripe account."
+        )
 
 
 def _key_from_script(
@@ -319,8 +344,8 @@ def _make_webhooks(config_path: Path, answers: Answers) -> list[str]:
         click.echo(f"ok   webhook {each.url}")
         if not (folder / webhook_secret_name(each.account)).exists():
             notes.append(
-                f"The webhook {each.url} was made before and its secret is not here. In the Stripe"
-                " dashboard (Developers → Webhooks) delete it, then run this again."
+                f"The webhook {each.url} was made before and its secret is not here. Run:"
+                f" splynx-stripe webhooks rotate {each.account.name}"
             )
     return notes
 

@@ -77,11 +77,15 @@ SECRETS = {
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Everything that `setup` writes. Secrets are None where the present ones stay."""
+    """Everything that `setup` writes. Secrets are missing where the present ones stay.
+
+    With `connects` there are no keys of Stripe: an administrator will press Connect.
+    """
 
     values: Mapping[str, str]
     timezone: str
     secrets: Mapping[str, Secret]
+    connects: bool = False
 
 
 class Asking:

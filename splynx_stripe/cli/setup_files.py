@@ -57,12 +57,16 @@ def give_back(database: Path) -> None:
 def _as_yaml(answers: Answers, webhook_secret: str) -> Mapping[str, object]:
     document: dict[str, object] = {}
     for name, question in QUESTIONS.items():
-        _put(document, question.path, answers.values[name])
-    files = {
-        ("splynx", "api_secret_file"): SECRET_FILES["api_secret"],
+        if name in answers.values:
+            _put(document, question.path, answers.values[name])
+    stripe_files: dict[tuple[str, ...], str] = {
         ("partners", "default", "secret_key_file"): SECRET_FILES["secret_key"],
         ("partners", "default", "webhook_secret_file"): webhook_secret,
     }
+    splynx_files: dict[tuple[str, ...], str] = {
+        ("splynx", "api_secret_file"): SECRET_FILES["api_secret"]
+    }
+    files = splynx_files if answers.connects else splynx_files | stripe_files
     for path, file in files.items():
         if file:
             _put(document, path, f"{CREDENTIALS}/{file}")

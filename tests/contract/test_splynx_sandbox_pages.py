@@ -123,6 +123,8 @@ async def test_each_unpaid_document_has_a_card_button_with_the_add_ons_address(
         ("/portal/", "Account balance"),
         ("/portal/finance/payments/list", "Cash at the counter"),
         ("/portal/add-on?module=splynx_stripe_addon&point=11", 'src="/stripe/"'),
+        ("/portal/add-on?module=splynx_stripe_addon&point=13", 'src="/stripe/credentials"'),
+        ("/portal/add-on?module=splynx_stripe_addon&point=14", 'src="/stripe/widget"'),
     ],
 )
 async def test_portal_pages_show(splynx: RunningSplynx, path: str, words: str) -> None:
@@ -146,6 +148,9 @@ async def test_yen_are_shown_without_decimals(splynx: RunningSplynx) -> None:
         ("/admin/statements", "Payment statements"),
         ("/admin/mail", "Mail outbox"),
         ("/admin/add-on", 'src="/stripe/admin/"'),
+        ("/admin/add-on?point=15", 'src="/stripe/admin/logs"'),
+        ("/admin/customers/view?id=17", "/admin/add-on?point=16&amp;id=17"),
+        ("/admin/add-on?point=16&id=17", 'src="/stripe/admin/credentials?customer_id=17"'),
     ],
 )
 async def test_admin_pages_show(splynx: RunningSplynx, path: str, words: str) -> None:

@@ -42,9 +42,8 @@ class EmptyLog:
         return ()
 
     async def chunks(self, query: OperationQuery) -> AsyncIterator[Sequence[Operation]]:
-        del query
-        for nothing in ():
-            yield nothing
+        for chunk in await self.page(query, before=None, limit=0):
+            yield (chunk,)
 
     async def story(self, collection_id: str) -> Story | None:
         del collection_id

@@ -117,6 +117,35 @@ def test_secrets_are_in_files_for_their_owner_alone_and_nowhere_else(
     assert not any(secret in text for secret in SECRETS)
 
 
+def test_with_a_platform_no_keys_are_asked_for_and_the_way_to_connect_is_shown(
+    administrator: Administrator,
+) -> None:
+    (administrator.etc / "platform.secret").write_text("sk_test_sandbox_default\n")
+    (administrator.etc / "platform.secret").chmod(0o600)
+    (administrator.etc / "config.d" / "20-platform.yaml").write_text(
+        'stripe: {connect_client_id: "ca_sandbox", platform_secret_key_file: "platform.secret"}\n'
+    )
+    options = administrator.options()
+    for option in ("--publishable-key", "--secret-key-file"):
+        place = options.index(option)
+        del options[place : place + 2]
+
+    done = administrator.setup("--yes", "--connect", *options)
+
+    assert "http://127.0.0.1:9/stripe/admin/accounts" in done.output
+    written = yaml.safe_load((administrator.etc / "config.d" / "50-setup.yaml").read_text())
+    assert written["partners"]["default"] == {"currency": "EUR", "country": "CZ"}
+    assert done.exit_code == 1
+
+
+def test_connecting_needs_a_platform(administrator: Administrator) -> None:
+    done = administrator.setup("--yes", "--connect", *administrator.options())
+
+    assert done.exit_code == 2
+    assert "stripe.connect_client_id" in done.output
+    assert administrator.written() == set()
+
+
 def test_a_key_that_stripe_refuses_changes_nothing(administrator: Administrator) -> None:
     done = administrator.setup("--yes", *administrator.options(stripe_key="sk_test_wrong"))
 

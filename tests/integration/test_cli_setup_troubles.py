@@ -69,7 +69,7 @@ def test_a_webhook_whose_secret_is_lost_is_told_with_its_cure(administrator: Adm
 
     assert again.exit_code == 1
     assert "its secret is not here" in again.output
-    assert "delete it, then run this again" in again.output
+    assert "splynx-stripe webhooks rotate default" in again.output
 
 
 def test_without_a_timezone_the_machines_is_taken(administrator: Administrator) -> None:

@@ -586,7 +586,9 @@ async def _write_evil_everywhere(house: House) -> None:
         CredentialItem(
             credential("cred_1", PaymentKind.ACH), is_default=True, bank=BankFace(EVIL, "1", EVIL)
         ),
-        CredentialItem(credential("cred_2", card=CardFace(EVIL, "4242", 2034, 12)), False, 90),
+        CredentialItem(
+            credential("cred_2", card=CardFace(EVIL, "4242", 2034, 12)), is_default=False
+        ),
     ]
     evil_bill = replace(payable(), document_number=EVIL, document_id=77)
 

@@ -6,31 +6,8 @@ once, the product has changed and the bug has to be written anew; that is an err
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """A change of one file below `splynx_stripe/`."""
-
-    file: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bug:
-    """A deliberate bug and the promise that it breaks; the oracle may see another one first."""
-
-    name: str
-    promise: str
-    patches: tuple[Patch, ...]
-    is_quick: bool = False
-
-
-def _bug(name: str, promise: str, *patches: tuple[str, str, str], quick: bool = False) -> Bug:
-    return Bug(name, promise, tuple(Patch(*patch) for patch in patches), quick)
-
+from tests.simulation.bug import bug as _bug
+from tests.simulation.bugs_of_debits import DEBIT_BUGS
 
 _ATTEMPT, _BOOK, _INBOX = "domain/attempt.py", "flows/book.py", "flows/inbox.py"
 _ASK, _PAY, _POLL = "flows/ask_stripe.py", "flows/pay.py", "flows/poll.py"
@@ -450,4 +427,4 @@ _REST = (
     ),
 )
 
-BUGS = (*_SINGLE_COLLECTION, *_BOOKS, *_EVENTS, *_REST)
+BUGS = (*_SINGLE_COLLECTION, *_BOOKS, *_EVENTS, *_REST, *DEBIT_BUGS)

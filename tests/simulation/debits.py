@@ -15,6 +15,9 @@ from tests.simulation.stripe_side import Json, StripeSide
 _IN_FLIGHT_S = 240.0
 """How long a request that was right when it was decided may be on its way."""
 
+_DECIDED_S = 100.0
+"""How long before a change the state of its debit was read: two slow requests are between."""
+
 _SHOWN_WITHIN_S = 3600.0
 """How long a debit may be on its way before its documents are shown as pending."""
 
@@ -48,9 +51,9 @@ class DebitWatch:
         number = document["number"]
         if status == "pending" and not self._is_on_its_way(number, within_s=_IN_FLIGHT_S):
             self._break("I3", f"{number} is set pending, and no debit of ours is on its way")
-        if status == "not_paid" and document["status"] == "pending":
-            if self._is_on_its_way(number, since_s=_IN_FLIGHT_S):
-                self._break("I1", f"{number} is set unpaid while our debit is on its way")
+        is_reopened = status == "not_paid" and document["status"] == "pending"
+        if is_reopened and self._is_on_its_way(number, since_s=_DECIDED_S):
+            self._break("I1", f"{number} is set unpaid while our debit is on its way")
         if status == "not_paid" and document["status"] == "paid":
             self._is_open_again(number)
 

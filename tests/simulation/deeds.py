@@ -7,7 +7,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
-from splynx_stripe.domain.metadata import ATTEMPT, CUSTOMER, DOCUMENT_KIND, INSTALLATION
+from splynx_stripe.domain.metadata import (
+    ATTEMPT,
+    CUSTOMER,
+    DOCUMENT_KIND,
+    DOCUMENT_NUMBER,
+    INSTALLATION,
+)
 from splynx_stripe.kit.secret import Secret
 from tests.simulation.clockwork import until
 from tests.simulation.crash import Crash
@@ -289,6 +295,15 @@ def other_mode_or_account(stage: Stage) -> None:
     _copycats(
         stage, lambda metadata, account: (next(n for n in names if n != account), dict(metadata))
     )
+    settled = stage.stripe.succeed
+
+    def succeed(intent: Json) -> None:
+        """Somebody on the other account says that money was taken back."""
+        settled(intent)
+        other = next(name for name in names if name != stage.stripe.account_of[intent["id"]])
+        stage.stripe.dispute(intent, account=other)
+
+    stage.stripe.succeed = succeed  # type: ignore[method-assign]  # this happens beside us
 
 
 def bad_signatures(stage: Stage) -> None:
@@ -401,7 +416,7 @@ def odd_splynx(stage: Stage) -> None:
 
 def office_interferes(stage: Stage) -> None:
     def interfere(intent: Json) -> None:
-        numbers = intent["metadata"]["splynx_document_number"].split(", ")
+        numbers = intent["metadata"].get(DOCUMENT_NUMBER, "").split(", ")
         for key, row in stage.splynx.documents.items():
             if row["number"] in numbers:
                 stage.rng.choice((stage.splynx.pay_by_cash, stage.splynx.delete))(key)

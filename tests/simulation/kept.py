@@ -99,10 +99,10 @@ class KeptWatch:
                 yield int(intent["metadata"][CUSTOMER]), intent
         for setup in stripe.setups.values():
             metadata = setup["metadata"]
-            is_ours = metadata.get(INSTALLATION) == "ins_sim"
-            if is_ours and setup["status"] == "succeeded":
-                if ACCOUNTS[int(metadata[PARTNER])].name == stripe.account_of[setup["id"]]:
-                    yield int(metadata[CUSTOMER]), setup
+            if metadata.get(INSTALLATION) != "ins_sim" or setup["status"] != "succeeded":
+                continue
+            if ACCOUNTS[int(metadata[PARTNER])].name == stripe.account_of[setup["id"]]:
+                yield int(metadata[CUSTOMER]), setup
 
     def at_the_end(self, *, is_told: Callable[[str], bool]) -> None:
         """Checks that what was agreed to is kept, and what was removed is gone, also at Stripe."""

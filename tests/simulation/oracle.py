@@ -225,7 +225,6 @@ class Oracle:
 
     def _nothing_is_booked_twice(self) -> None:
         """Payments that somebody else entered beside us are no fault of ours."""
-        stripe = self._evidence.stripe
         payments = self._evidence.splynx.payments
         beside = {row["receipt_number"] for row in payments if row.get("beside")}
         receipts = Counter(row["receipt_number"] for row in payments if not row.get("beside"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol, TypeVar
@@ -43,14 +43,14 @@ class Town(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wish:
-    """What somebody wants to pay: how the oracle knows it, and how its page is opened."""
+    """What somebody wants to pay, and how its page is opened. `names` is what the page showed."""
 
-    names: tuple[str, ...]
     route: Route
     see: Callable[[Flows], Awaitable[PaymentView]]
     saves: bool = False
+    names: Sequence[str] = ()
 
 
 class People:
@@ -61,7 +61,6 @@ class People:
 
     async def act(self, act: Act, debt: Debt) -> None:
         """Waits for the moment of an act and does it."""
-        town = self._town
         await until(act.at_s)
         match act.kind:
             case "pay":
@@ -72,6 +71,15 @@ class People:
                 await self._save(debt, act.detail)
             case "remove":
                 await self._remove(debt)
+            case "snoop":
+                await self._snoop(debt)
+            case _:
+                self._interfere(act, debt)
+
+    def _interfere(self, act: Act, debt: Debt) -> None:
+        """The office, or another program, does something meanwhile."""
+        town = self._town
+        match act.kind:
             case "cash":
                 town.splynx.pay_by_cash(debt.key)
             case "delete":
@@ -81,8 +89,6 @@ class People:
                 town.splynx.change_due(debt.key, factor)
             case "foreign":
                 town.stripe.foreign_payment(ACCOUNTS[debt.partner_id].name)
-            case "snoop":
-                await self._snoop(debt)
             case _:
                 raise AssertionError(act.kind)
 
@@ -132,6 +138,8 @@ class People:
         view = await town.ask(process, lambda: wish.see(process.flows))
         if view is None or view.payable is None:
             return None
+        parts = view.payable.parts or (view.payable,)
+        wish.names = [part.document_number or part.key for part in parts]
         if town.rng.randrange(5) == 0:  # the page stays open for a while before it is pressed
             await until(town.clock.elapsed_s + town.rng.choice((1, 30, 300)))
         payable, pay = view.payable, process.flows.pay
@@ -152,7 +160,7 @@ class People:
                 return flows.pay.view_for_customer(_query(debt), debt.customer_id)
             return flows.pay.view_for_link(_query(debt))
 
-        return Wish(tuple(each.number for each in debts), route, see, saves=act.saves)
+        return Wish(route, see, saves=act.saves)
 
     def _wish_for_top_up(self, act: Act, debt: Debt) -> Wish:
         token, amount, _ = act.detail.split(":")
@@ -161,7 +169,7 @@ class People:
         def see(flows: Flows) -> Awaitable[PaymentView]:
             return flows.overview.top_up(debt.customer_id, amount, token)
 
-        return Wish((f"top_up/{debt.customer_id}-{token}",), Route.PORTAL, see, saves=act.saves)
+        return Wish(Route.PORTAL, see, saves=act.saves)
 
     async def _look_at_result(self, wish: Wish) -> None:
         process = self._town.some_process()

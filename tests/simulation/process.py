@@ -35,7 +35,7 @@ from splynx_stripe.flows.credentials import Credentials
 from splynx_stripe.flows.due_work import DueWorkFlow, Limits
 from splynx_stripe.flows.effect_handlers import effect_handlers
 from splynx_stripe.flows.effects import Effects
-from splynx_stripe.flows.inbox import Inbox
+from splynx_stripe.flows.inbox import Inbox, OtherEvents
 from splynx_stripe.flows.late_returns import LateReturns
 from splynx_stripe.flows.look_after import LookAfter
 from splynx_stripe.flows.overview import CustomerOverview
@@ -67,7 +67,7 @@ CURRENCIES = {1: "USD", 2: "JPY"}
 GROUPINGS = {1: StatementGrouping.MONTH, 2: StatementGrouping.DAY}
 TIMEZONE = ZoneInfo("Europe/Prague")
 TIMING = Timing(look_every=timedelta(minutes=20))
-SLOW_TIMING = Timing(look_every=timedelta(hours=5))
+SLOW_TIMING = Timing(look_every=timedelta(hours=2))
 """Where debits are on their way for days: hundreds of looks at each would show nothing more."""
 _SHORTEST_IDLE_S, _LONGEST_IDLE_S, _NEVER = 1.0, 12 * 3600.0, 1e12
 _ASKS_IN_VAIN, _ASKS_IN_VAIN_S = 0.1, 2700.0
@@ -207,7 +207,7 @@ def build_flows(world: World, wake: Callable[[], None]) -> Flows:
         sealer=_SEALER,
         mark_key=Secret("5a" * 32),
     )
-    others = [CredentialEvents(credentials), LateReturns(rooms, stripe.disputes)]
+    others: list[OtherEvents] = [CredentialEvents(credentials), LateReturns(rooms, stripe.disputes)]
     inbox = Inbox(rooms, asker, others)
     saving = {EffectKind.SAVE_CREDENTIAL: SaveCredential(credentials)}
     effects = Effects(rooms, effect_handlers(rooms, asker) | saving)

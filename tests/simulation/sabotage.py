@@ -19,7 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.simulation.bugs import BUGS, Bug
+from tests.simulation.bug import Bug
+from tests.simulation.bugs import BUGS
 
 ROOT = Path(__file__).resolve().parents[2]
 _COPIED = ("splynx_stripe", "tests/simulation")

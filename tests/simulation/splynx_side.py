@@ -199,7 +199,7 @@ class SplynxSide:
         paired = [
             Decimal(row["amount"]) for row in self.payments if row["invoice_id"] == invoice["id"]
         ]
-        left = Decimal(invoice["total"]) - invoice["paid_before"] - sum(paired, Decimal(0))
+        left: Decimal = Decimal(invoice["total"]) - invoice["paid_before"] - sum(paired, Decimal(0))
         return max(left, Decimal(0))
 
     def _add(self, path: str, body: Row) -> Answer:
@@ -267,7 +267,7 @@ class SplynxSide:
         """Somebody pays the document at the counter."""
         row = self.documents[key]
         if row["status"] in _UNPAID:
-            row.update(paid_before=row["paid_before"] + Decimal(row.get("due", row["total"])))
+            row.update(paid_before=row["paid_before"] + Decimal(str(row.get("due", row["total"]))))
             row.update(status="paid", payment_id=1, changed_s=self.now_s())
             if "due" in row:
                 row["due"] = "0.0000"

@@ -252,8 +252,10 @@ class StripeSide:
     # --- what the customer's browser and the world do ------------------------------------------
 
     def confirm(self, intent_id: str, card: str) -> str:
-        """A card is entered: `good`, `declined`, `3ds`; or a bank account: `bank`, `bank_fail`,
-        `bank_return`. Gives the status, or "error". What is not offered is a good card, or a bank.
+        """A card or a bank account is entered. Gives the status, or "error".
+
+        Cards are `good`, `declined`, `3ds`; banks `bank`, `bank_fail`, `bank_return`. Where one is
+        not offered, the customer takes the other.
         """
         intent = self.intents[intent_id]
         if intent["status"] not in OPEN:

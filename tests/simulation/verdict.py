@@ -336,7 +336,9 @@ class Verdict:
         live = self._judged.disk.raw.execute(
             "SELECT id FROM collections WHERE state IN ('open', 'settled')"
         ).fetchone()
-        if live is not None and not any(case.collection_id == live[0] for case in cases):
+        if live is not None and not any(
+            case.collection_id == live[0].partition(".")[0] for case in cases
+        ):
             raise Violation("I10", f"{live[0]} still holds a lease")
 
     def _no_work_is_left(self, subjects: set[str]) -> None:

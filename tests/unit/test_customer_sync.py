@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -32,10 +31,18 @@ NIGHT = time(3, 30)
 
 def order_for(**changes: str) -> StripeCustomerOrder:
     """Makes the order for Anna with other fields in Splynx."""
-    own = {"name", "email", "phone"}
-    customer = replace(ANNA, **{name: text for name, text in changes.items() if name in own})
-    rest = {name: text for name, text in changes.items() if name not in own}
-    return customer_order(replace(AT_HOME, customer=customer, **rest), CZECH, ORIGIN)  # type: ignore[arg-type]  # as above
+    fields = {
+        "name": ANNA.name,
+        "email": ANNA.email,
+        "phone": ANNA.phone,
+        "street": AT_HOME.street,
+        "zip_code": AT_HOME.zip_code,
+        "city": AT_HOME.city,
+        **changes,
+    }
+    customer = SplynxCustomer(17, 1, fields["name"], fields["email"], fields["phone"], "active")
+    details = CustomerDetails(customer, fields["street"], fields["zip_code"], fields["city"])
+    return customer_order(details, CZECH, ORIGIN)
 
 
 def test_stripe_is_told_who_a_customer_is_and_where_in_splynx() -> None:

@@ -6,12 +6,11 @@ import subprocess
 import sys
 from datetime import date
 from gettext import NullTranslations
-from pathlib import Path
 
 import pytest
 from babel import Locale
 
-from splynx_stripe import web
+from splynx_stripe.config.vocabulary import LANGUAGES
 from splynx_stripe.domain.money import Money
 from splynx_stripe.web.i18n import Language, Languages, accepted_languages
 
@@ -52,8 +51,90 @@ def test_the_best_language_is_the_first_that_there_are_texts_for() -> None:
     assert languages.best([]).tag == "en"
 
 
-def test_english_is_always_installed() -> None:
-    assert Languages.installed("de").best(["de"]).tag == "en"
+def test_the_languages_that_settings_allow_are_the_installed_ones() -> None:
+    assert Languages.installed("en").tags == LANGUAGES
+
+
+@pytest.mark.parametrize(
+    ("wanted", "tag"),
+    [
+        (["de"], "de"),
+        (["de-AT", "en"], "de"),
+        (["uk-UA"], "uk"),
+        (["pt-BR"], "pt"),
+        (["es-419"], "es"),
+        (["zh-Hant-TW", "pl"], "pl"),
+        (["nl"], "en"),
+        (["xx", "en_US"], "en"),
+    ],
+)
+def test_a_browsers_language_leads_to_an_installed_one_or_to_english(
+    wanted: list[str], tag: str
+) -> None:
+    assert Languages.installed("en").best(wanted).tag == tag
+
+
+def test_a_default_that_nobody_has_texts_for_is_english() -> None:
+    assert Languages.installed("nl").best([]).tag == "en"
+
+
+def test_no_language_is_read_before_a_page_needs_it() -> None:
+    """A start reads nothing; a daemon that only speaks English never loads the reader."""
+    program = (
+        "import sys\n"
+        "from splynx_stripe.web.i18n import Languages\n"
+        "installed = Languages.installed('en')\n"
+        "assert installed.best(['en']).say('Pay') == 'Pay'\n"
+        "assert 'babel.messages.pofile' not in sys.modules\n"
+        "assert installed.best(['de']).say('Pay') == 'Bezahlen'\n"
+        "assert 'babel.messages.pofile' in sys.modules\n"
+    )
+
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_text_without_a_translation_is_shown_in_english() -> None:
+    assert Languages.installed("en").best(["de"]).say("No such text") == "No such text"
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_html_and_stripe_js_understand_the_language(name: str) -> None:
+    """Stripe.js: docs.stripe.com/js/appendix/supported_locales (Ukrainian it shows in English)."""
+    language = Languages.installed("en").best([name])
+
+    assert (language.tag, language.direction) == (name, "ltr")
+
+
+_NBSP = "\N{NO-BREAK SPACE}"
+_NARROW = "\N{NARROW NO-BREAK SPACE}"
+
+
+@pytest.mark.parametrize(
+    ("name", "euros", "dollars", "day"),
+    [
+        ("en", "€1,234.50", "$99.00", "April 5, 2026"),
+        ("de", "1.234,50_€", "99,00_$", "5. April 2026"),
+        ("fr", "1~234,50_€", "99,00_$US", "5 avril 2026"),
+        ("es", "1.234,50_€", "99,00_US$", "5 de abril de 2026"),
+        ("pt", "€_1.234,50", "US$_99,00", "5 de abril de 2026"),
+        ("cs", "1_234,50_€", "99,00_US$", "5. dubna 2026"),
+        ("pl", "1_234,50_€", "99,00_USD", "5 kwietnia 2026"),
+        ("uk", "1_234,50_EUR", "99,00_USD", "5 квітня 2026~р."),  # noqa: RUF001  (Ukrainian)
+    ],
+)
+def test_each_language_writes_amounts_and_days_its_own_way(
+    name: str, euros: str, dollars: str, day: str
+) -> None:
+    speaks = Languages.installed("en").best([name])
+
+    shown = [
+        speaks.money(Money(123450, "EUR")),
+        speaks.money(Money(9900, "USD")),
+        speaks.date(date(2026, 4, 5)),
+    ]
+
+    spaced = [text.replace("_", _NBSP).replace("~", _NARROW) for text in (euros, dollars, day)]
+    assert shown == spaced
 
 
 @pytest.mark.parametrize(
@@ -67,16 +148,3 @@ def test_english_is_always_installed() -> None:
 )
 def test_accept_language_is_read_by_rank(header: str, names: list[str]) -> None:
     assert accepted_languages(header) == names
-
-
-def test_the_template_for_translators_holds_all_texts(tmp_path: Path) -> None:
-    """The command is in the docstring of `web/i18n.py`."""
-    room = Path(next(iter(web.__path__)))
-    fresh = tmp_path / "fresh.pot"
-    options = ["-k", "say", "-k", "later", "--no-location", "--omit-header", "--sort-output"]
-    config = ["-F", str(room / "locale" / "babel.cfg"), "-o", str(fresh)]
-
-    command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract"]
-    subprocess.run([*command, *options, *config, str(room)], check=True)
-
-    assert fresh.read_text() == (room / "locale" / "splynx_stripe.pot").read_text()
