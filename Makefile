@@ -8,7 +8,7 @@ PYTHON := /usr/bin/python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-CODE := splynx_stripe tests tools bench
+CODE := splynx_stripe tests tools bench packaging
 
 # The tests need no colours and leave no caches beside the code.
 export PYTHONDONTWRITEBYTECODE := 1
@@ -55,7 +55,8 @@ lint: $(READY) ## Formatting and lint rules.
 
 .PHONY: types
 types: $(READY) ## Types, strictly, tests included.
-	@$(BIN)/mypy $(CODE)
+	@$(BIN)/mypy $(filter-out packaging,$(CODE)) packaging/bundled.py packaging/manual.py
+	@cd packaging/install-test && MYPYPATH=../.. ../../$(BIN)/mypy --config-file ../../pyproject.toml run.py
 
 .PHONY: imports
 imports: $(READY) ## Imports point inwards.
@@ -120,8 +121,8 @@ docs: $(READY) ## Writes the generated reference pages anew.
 	@$(BIN)/python -m tools.settings_reference
 
 .PHONY: messages
-messages: $(READY) ## Extracts the texts to translate into web/locale/splynx_stripe.pot.
-	@$(BIN)/pybabel -q extract -F splynx_stripe/web/locale/babel.cfg -k say -k later --no-location --omit-header --sort-output -o splynx_stripe/web/locale/splynx_stripe.pot splynx_stripe/web
+messages: $(READY) ## Collects the texts of the pages into web/locale, says what is not translated.
+	@$(BIN)/python -m tools.messages
 
 .PHONY: lock
 lock: ## Pins the libraries anew (needs uv); review the difference.

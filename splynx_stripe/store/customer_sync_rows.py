@@ -15,7 +15,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -33,6 +32,7 @@ from splynx_stripe.domain.customer_sync import (
     SyncRound,
     Twice,
 )
+from splynx_stripe.domain.errors import StaleWriteError
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.store.credential_tables import CREDENTIAL_IS_USABLE_AND_MARKED, credentials
 from splynx_stripe.store.customer_sync_tables import (
@@ -151,7 +151,7 @@ _CHARGED = (
     .limit(1)
 )
 _ROUND = select(customer_sync_rounds)
-_ADD_ROUND = insert(customer_sync_rounds).inline()
+_ADD_ROUND = insert_unless_there(customer_sync_rounds, [_r.singleton])
 _CHANGING = ("number", "phase", "cursor", "started_at", "finished_at", "counts", "note", "version")
 _SAVE_ROUND = (
     update(customer_sync_rounds)
@@ -279,7 +279,8 @@ class CustomerSyncRows(UnitPart):
             "version": saved.version,
         }
         if sync_round.version == 0:
-            self._connection.execute(_ADD_ROUND, values | {"singleton": _SINGLETON})
+            if not self._inserted(_ADD_ROUND, values | {"singleton": _SINGLETON}):
+                raise StaleWriteError("Somebody else has just begun to compare customers.")
             return saved
         changed = {f"to_{name}": value for name, value in values.items()}
         guard = {"of_version": sync_round.version}

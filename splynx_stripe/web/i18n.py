@@ -1,9 +1,8 @@
 """Languages: which one a page speaks, its texts, and its amounts and dates.
 
-English texts in the code and templates are the source. To collect them, run
-`pybabel extract -F splynx_stripe/web/locale/babel.cfg -k say -k later --no-location --omit-header
---sort-output -o splynx_stripe/web/locale/splynx_stripe.pot splynx_stripe/web`.
-A language is a folder `locale/<language>/LC_MESSAGES/` with a compiled `splynx_stripe.mo`.
+English texts in the code and templates are the source; `make messages` collects them. A language is a
+file `locale/<language>/LC_MESSAGES/splynx_stripe.po`, read as it is when a page first needs it: there
+is nothing to compile.
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from gettext import NullTranslations
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency, get_currency_precision
-from babel.support import Translations
+from typing_extensions import override
 
 from splynx_stripe.domain.money import Money
 
@@ -36,6 +36,32 @@ _BETWEEN_LETTER_AND_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])
 def later(text: str) -> str:
     """Marks a text for translation where it is only named; `Language.say` translates it."""
     return text
+
+
+class LazyTexts(NullTranslations):
+    """The texts of one language, read from its file (30 ms) when the first one is asked for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        # Imported here because a daemon whose pages are all English never needs it (20 ms).
+        from babel.messages.pofile import read_po  # noqa: PLC0415
+
+        with self._path.open("rb") as file:
+            catalog = read_po(file)
+        return {
+            str(message.id): str(message.string)
+            for message in catalog
+            if message.id and message.string and not message.fuzzy
+        }
+
+    @override
+    def gettext(self, message: str) -> str:
+        """Gives the translation, or the English text where there is none."""
+        return self._texts.get(message, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +114,17 @@ class Languages:
 
     @classmethod
     def installed(cls, default: str) -> Languages:
-        """Reads the compiled texts that were installed with this program."""
+        """Finds the languages that were installed with this program. None of them is read yet."""
         found = {_SOURCE_LANGUAGE: Language(Locale(_SOURCE_LANGUAGE), NullTranslations())}
-        for path in sorted(_LOCALE_DIR.glob(f"*/LC_MESSAGES/{_DOMAIN}.mo")):
+        for path in sorted(_LOCALE_DIR.glob(f"*/LC_MESSAGES/{_DOMAIN}.po")):
             name = path.parents[1].name
-            texts = Translations.load(_LOCALE_DIR, [name], _DOMAIN)
-            found[name] = Language(Locale.parse(name), texts)
+            found[name] = Language(Locale.parse(name), LazyTexts(path))
         return cls(found, default)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Gives the languages there are, in the order of the alphabet."""
+        return tuple(sorted(self._languages))
 
     def best(self, wanted: Iterable[str]) -> Language:
         """Gives the first of the wanted languages that there are texts for, or the default."""

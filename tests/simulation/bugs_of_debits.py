@@ -205,8 +205,8 @@ _TAKEN_BACK = (
         "I8",
         (
             "store/attempt_rows.py",
-            '_a.account == bindparam("account"), _a.intent_id == bindparam("intent_id")',
-            '_a.intent_id == bindparam("intent_id")',
+            '    _a.account == bindparam("account"),\n    _a.intent_id == bindparam("intent_id"),\n    # The',
+            '    _a.intent_id == bindparam("intent_id"),\n    # The',
         ),
     ),
     bug(

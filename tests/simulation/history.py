@@ -19,6 +19,7 @@ from splynx_stripe.kit.secret import Secret
 from splynx_stripe.store.errors import StoreUnavailableError
 from tests.simulation.banks import Banks
 from tests.simulation.clockwork import Scheduler, SimClock, Stamp, until
+from tests.simulation.connected import STRIPE_ACCOUNT, connect
 from tests.simulation.crash import Crash
 from tests.simulation.disk import Disk
 from tests.simulation.faults import FAULTS
@@ -28,7 +29,7 @@ from tests.simulation.people import People
 from tests.simulation.plan import STRANGER, Act, Plan
 from tests.simulation.process import Process
 from tests.simulation.splynx_side import SplynxSide, Switches
-from tests.simulation.stripe_side import Json, StripeSide
+from tests.simulation.stripe_side import DEAUTHORIZED, Json, StripeSide
 from tests.simulation.verdict import Verdict
 
 T = TypeVar("T")
@@ -141,6 +142,8 @@ class History:
                 debt.kind, debt.document_id, debt.customer_id, debt.total, debt.due
             )
         self._add_stranger()
+        if self.plan.revokes:
+            connect(self.disk, self.plan.start)
         self.oracle.listen()
         self.disk.on_commit = self._committed
         self.scheduler.on_turn = self._on_turn
@@ -272,6 +275,10 @@ class History:
     def _deliver(self, event: Json, account: str) -> None:
         if self.plan.webhooks == "lost":
             return
+        if account in self.stripe.revoked:  # only the end of the connection is told, and to us
+            if event["type"] != DEAUTHORIZED:
+                return
+            event = {**event, "account": STRIPE_ACCOUNT}
         body = json.dumps(event, separators=(",", ":")).encode()
         copies = self.webhook_copies * (3 if self.plan.webhooks == "doubled" else 1)
         for _ in range(copies):

@@ -110,6 +110,8 @@ class KeptWatch:
         known = {row.method: row for row in self._rows()}
         for who, agreed in self._agreements():
             method = stripe.methods[agreed["payment_method"]]
+            if stripe.account_of[agreed["id"]] in stripe.revoked:
+                continue
             if method["customer"] not in stripe.customers or is_told(agreed["id"]):
                 continue
             row = known.get(method["id"])

@@ -17,6 +17,7 @@ from splynx_stripe.domain.case import CaseKind
 from splynx_stripe.domain.metadata import ATTEMPT, CUSTOMER, PARTNER
 from splynx_stripe.domain.money import Money
 from tests.simulation.clockwork import Scheduler, SimClock
+from tests.simulation.connected import CONNECTED, is_connected
 from tests.simulation.debits import DebitWatch
 from tests.simulation.disk import Disk
 from tests.simulation.kept import KeptWatch
@@ -128,6 +129,7 @@ class Oracle:
         self._doubts: list[tuple[str, datetime]] = []
         self._doubts_as_of = -1
         self._watches = _CLOCKS_ARE_OFF.isdisjoint(evidence.plan.faults)
+        self.ended_at_s = float("inf")
         self.succeeded_here_at: dict[str, datetime] = {}
         self.shares = Shares(evidence.disk, evidence.stripe)
         self._debits = DebitWatch(evidence, self.shares, _break)
@@ -371,6 +373,8 @@ class Oracle:
                 self._collections[collection_id] = state
         if "credentials" in changed:
             self.kept.after_commit()
+        if "connections" in changed and not is_connected(self._evidence.disk):
+            self.ended_at_s = min(self.ended_at_s, self._evidence.clock.elapsed_s)
         if "inbox" in changed:
             self._handled_means_done()
 
@@ -416,9 +420,12 @@ class Oracle:
 
     def _was_just_looked_at(self, attempt_id: str) -> None:
         """An attempt asks for what Splynx showed as due a moment before (last look)."""
-        minor, currency = self._evidence.disk.raw.execute(
-            "SELECT amount_minor, currency FROM attempts WHERE id = ?", (attempt_id,)
+        minor, currency, account = self._evidence.disk.raw.execute(
+            "SELECT amount_minor, currency, account FROM attempts WHERE id = ?", (attempt_id,)
         ).fetchone()
+        is_over = self._evidence.clock.elapsed_s - self.ended_at_s > _LOOK_IS_FRESH_S
+        if is_over and account.startswith(CONNECTED.name):
+            raise Violation("I8", f"{attempt_id} is charged to an account that was taken back")
         shares = self.shares.of_attempt(attempt_id)
         if sum((share.amount for share in shares), Decimal(0)) != in_units(minor, currency):
             raise Violation("I9", f"{attempt_id} asks for {minor}, its shares are {shares}")

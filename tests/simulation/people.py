@@ -15,6 +15,7 @@ from splynx_stripe.domain.splynx import DocumentKind
 from splynx_stripe.flows.pay import DocumentQuery, PaymentStart, PaymentView, Standing
 from splynx_stripe.flows.setup_credential import SetupStanding
 from tests.simulation.clockwork import SimClock, until
+from tests.simulation.connected import CONNECTED
 from tests.simulation.oracle import Oracle, Violation
 from tests.simulation.plan import STRANGER, Act, Debt, Plan
 from tests.simulation.process import ACCOUNTS, Flows, Process
@@ -87,6 +88,8 @@ class People:
             case "less" | "more":
                 factor = Decimal("0.5") if act.kind == "less" else Decimal("1.5")
                 town.splynx.change_due(debt.key, factor)
+            case "revoke":
+                town.stripe.revoke(CONNECTED.name)
             case "foreign":
                 town.stripe.foreign_payment(ACCOUNTS[debt.partner_id].name)
             case _:

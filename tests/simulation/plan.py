@@ -35,6 +35,8 @@ _DEBTS = (1, 1, 1, 1, 1, 2, 3)
 _LATE_RETURNS = 58
 """The fault that needs a bank."""
 
+_CONNECTED_PARTNER = 2
+
 _FLOODS = frozenset({48})
 """Faults that are costly to simulate: they are drawn less often, unless asked for."""
 
@@ -90,6 +92,11 @@ class Plan:
     kinds: tuple[str, ...] = CARD
 
     @property
+    def revokes(self) -> bool:
+        """Says whether the second partner takes its account back from us."""
+        return any(act.kind == "revoke" for act in self.acts)
+
+    @property
     def saves(self) -> bool:
         """Says whether somebody wants a card or bank account to be kept."""
         return any(act.saves for act in self.acts)
@@ -109,6 +116,11 @@ def make_plan(seed: int, faults: Sequence[int] = (), choices: Sequence[int] = ()
     debts = _debts(rng, partner=1 if _LATE_RETURNS in faults else 0)
     acts = [act for number in range(len(debts)) for act in _acts(rng, number, kinds)]
     acts += _acts_of_several(rng, debts, kinds)
+    acts += [
+        Act(rng.randrange(0, 900), "revoke", number)
+        for number, debt in enumerate(debts)
+        if debt.partner_id == _CONNECTED_PARTNER and rng.randrange(6) == 0
+    ]
     acts += _top_ups(rng, kinds) + _savings(rng, len(debts), kinds)
     webhooks = rng.choice(("normal", "normal", "normal", "doubled", "late", "lost"))
     start = rng.choice((START, START, START, _MIDNIGHT_IS_NEAR))

@@ -50,6 +50,12 @@ from splynx_stripe.kit.sealing import Sealer
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.store.errors import StoreUnavailableError
 from tests.simulation.clockwork import Scheduler, SimClock, SimLocks, Stamp, until
+from tests.simulation.connected import (
+    CONNECTED,
+    STRIPE_ACCOUNT,
+    ConnectedAccount,
+    is_connected,
+)
 from tests.simulation.disk import HAS_DUE_WORK, Disk, SimStore, moment_text
 from tests.simulation.network import Network
 from tests.simulation.plan import Plan
@@ -59,7 +65,7 @@ from tests.simulation.stripe_side import StripeSide
 
 ACCOUNTS = {
     1: StripeAccount("default", livemode=False),
-    2: StripeAccount("two", livemode=False),
+    2: CONNECTED,
 }
 """Each partner has its own Stripe account."""
 
@@ -116,14 +122,15 @@ class SimIds:
 class SimTerms:
     """Two partners, each with its own account: dollars and yen, by month and by day."""
 
-    def __init__(self, kinds: Sequence[str]) -> None:
+    def __init__(self, kinds: Sequence[str], may_charge: Callable[[int], bool]) -> None:
+        self._may_charge = may_charge
         self._terms = {
             1: _terms(1, tuple(PaymentKind(kind) for kind in kinds)),
             2: _terms(2, (PaymentKind.CARD,)),
         }
 
     def terms(self, partner_id: int) -> Terms | None:
-        return self._terms.get(partner_id)
+        return self._terms.get(partner_id) if self._may_charge(partner_id) else None
 
 
 def _terms(partner_id: int, kinds: tuple[PaymentKind, ...]) -> Terms:
@@ -179,6 +186,13 @@ class Flows:
     look_after: LookAfter
     due_work: DueWorkFlow
     poll: Poll
+    connected: ConnectedAccount
+
+
+def may_charge(world: World, partner_id: int) -> bool:
+    """Says whether a partner's account is not one that was taken back."""
+    is_at_stake = world.plan.revokes and ACCOUNTS.get(partner_id) == CONNECTED
+    return not is_at_stake or is_connected(world.disk)
 
 
 def build_flows(world: World, wake: Callable[[], None]) -> Flows:
@@ -189,7 +203,7 @@ def build_flows(world: World, wake: Callable[[], None]) -> Flows:
         store=SimStore(world.disk),
         splynx=splynx,
         stripe=stripe,
-        terms=SimTerms(world.plan.kinds),
+        terms=SimTerms(world.plan.kinds, lambda partner_id: may_charge(world, partner_id)),
         timing=SLOW_TIMING if world.plan.has_banks else TIMING,
         timezone=TIMEZONE,
         clock=world.clock,
@@ -225,6 +239,7 @@ def build_flows(world: World, wake: Callable[[], None]) -> Flows:
         look_after=look_after,
         due_work=DueWorkFlow(rooms.store, inbox=inbox, effects=effects, look_after=look_after),
         poll=Poll(rooms, inbox),
+        connected=ConnectedAccount(rooms, inbox, world.disk),
     )
 
 
@@ -260,9 +275,10 @@ class Process:
         try:
             verify_webhook(body, signature, world.secrets, world.clock.now())
             event = parse_envelope(body)
-            if event.livemode != here.livemode or event.account:
+            of_connected = event.account == STRIPE_ACCOUNT and here == CONNECTED
+            if event.livemode != here.livemode or (event.account and not of_connected):
                 return False
-            await self.flows.inbox.receive(event, here, InboxSource.WEBHOOK)
+            await self.flows.connected.door.receive(event, here, InboxSource.WEBHOOK)
         except (BadSignatureError, RejectedError, StoreUnavailableError):
             return False
         return True
@@ -360,11 +376,13 @@ class Process:
     async def _jobs(self) -> None:
         world = self._world
         while True:
-            for account in ACCOUNTS.values():
-                if self._is_worth_polling(account.name):
+            for partner_id, account in ACCOUNTS.items():
+                if self._is_worth_polling(account.name) and may_charge(world, partner_id):
                     began_s = world.clock.elapsed_s
                     if await self._quietly(partial(self.flows.poll.run, account)):
                         self._polled_at_s[account.name] = began_s
+                    elif world.plan.revokes and account == CONNECTED:
+                        await self._quietly(partial(self.flows.connected.watch.check, account))
             if world.disk.due().has_open_collection:
                 await self._quietly(self.flows.look_after.release_idle_leases)
             await until(world.clock.elapsed_s + world.poll_every_s, world.has_changed_pace)

@@ -32,7 +32,7 @@ class _Sdk:
     def __init__(self) -> None:
         self.v1 = self
         self.payment_intents = self.customers = self.events = self.disputes = self
-        self.setup_intents = self.payment_methods = self.mandates = self
+        self.accounts = self.setup_intents = self.payment_methods = self.mandates = self
         self.params: Json = {}
         self.key = ""
 
@@ -48,6 +48,9 @@ class _Sdk:
     def cancel_async(self, intent_id: str, *_params: object) -> None:
         self.params = {"id": intent_id}
 
+    def retrieve_current_async(self, **_options: object) -> None:
+        self.params = {}
+
     def detach_async(self, method_id: str) -> None:
         self.params = {"id": method_id}
 
@@ -55,6 +58,7 @@ class _Sdk:
 _SDK_ERRORS: Mapping[int, type[stripe.StripeError]] = {
     400: stripe.InvalidRequestError,
     401: stripe.AuthenticationError,
+    403: stripe.PermissionError,
     404: stripe.InvalidRequestError,
     429: stripe.RateLimitError,
 }

@@ -15,6 +15,7 @@ KEYS_LIVE_S = 24 * 3600.0
 EVENTS_LISTED_S = 30 * 24 * 3600.0
 _ROUNDED_S = 2.0
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
+DEAUTHORIZED = "account.application.deauthorized"
 BANK = "us_bank_account"
 OPEN = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
 
@@ -72,6 +73,7 @@ class StripeSide:
         self.on_debit: Callable[[Json, str], None] = lambda _intent, _word: None
         self.before_create: Callable[[str, str, Json], None] = lambda _account, _key, _params: None
         self.on_sent: Callable[[str], None] = lambda _key: None
+        self.revoked: set[str] = set()
         self.takes_other_amount = False
         self.page_cap = 100
         self.listed_after_s = 0
@@ -86,6 +88,8 @@ class StripeSide:
         refusal = _REFUSALS.get(spoil) if spoil else None
         if refusal is not None:
             return refusal
+        if asked.account in self.revoked:
+            return _TAKEN_BACK
         if asked.endpoint == "payment_intents.create":
             self.before_create(asked.account, asked.key, asked.params)
         raw = self._saved(asked.account, asked.key, asked.params) or self._work(asked, spoil)
@@ -139,6 +143,7 @@ class StripeSide:
             "customers.retrieve": lambda account, params: self._found(
                 self.customers, account, params["id"]
             ),
+            "account.retrieve": lambda account, _params: Raw(200, _described(account)),
             "disputes.retrieve": lambda account, params: self._found(
                 self.disputes, account, params["id"]
             ),
@@ -258,7 +263,7 @@ class StripeSide:
         not offered, the customer takes the other.
         """
         intent = self.intents[intent_id]
-        if intent["status"] not in OPEN:
+        if intent["status"] not in OPEN or self.account_of[intent_id] in self.revoked:
             return "error"
         is_bank = card.startswith("bank")
         if is_bank and BANK not in intent["allowed"]:
@@ -298,7 +303,7 @@ class StripeSide:
     def confirm_setup(self, setup_id: str, kind: str) -> None:
         """A card or bank account is entered to be kept: `card` or `bank`, or `declined`."""
         setup = self.setups[setup_id]
-        if setup["status"] not in OPEN:
+        if setup["status"] not in OPEN or self.account_of[setup_id] in self.revoked:
             return
         self._enter(setup, BANK if kind == "bank" else "card")
         if kind == "declined":
@@ -415,6 +420,15 @@ class StripeSide:
         happened_s = self._last_event_s.get(account)
         return happened_s is not None and happened_s + self.listed_after_s + _ROUNDED_S >= moment_s
 
+    def revoke(self, account: str) -> None:
+        """The owner of a connected account takes it back: our platform learns it by one event."""
+        if account in self.revoked:
+            return
+        self.revoked.add(account)
+        application: Json = {"object": "application", "id": "ca_sim", "metadata": {}}
+        self.account_of["ca_sim"] = account
+        self._happened(DEAUTHORIZED, application)
+
     def foreign_payment(self, account: str, metadata: Mapping[str, str] | None = None) -> None:
         """Another program on the same account is paid; with `metadata`, one that copies ours."""
         params = {"amount": 4200, "currency": "usd", "metadata": metadata or _ANOTHER_SHOP}
@@ -445,7 +459,22 @@ class StripeSide:
         return f"{prefix}{self._rng.getrandbits(4 * length):0{length}x}"
 
 
+_TAKEN_BACK = Raw(
+    403,
+    {
+        "error": {
+            "type": "invalid_request_error",
+            "code": "account_invalid",
+            "message": "The provided key does not have access to this account.",
+        }
+    },
+)
 _ANOTHER_SHOP = {"order": "from another shop"}
+
+
+def _described(account: str) -> Json:
+    shown: Json = {"object": "account", "id": account, "charges_enabled": True}
+    return shown | {"country": "JP", "default_currency": "jpy"}
 
 
 def _lag_of(event_id: str, most_s: int) -> int:

@@ -147,4 +147,4 @@ def test_news_is_listed_until_a_poll_began_after_the_list_could_show_it() -> Non
 
     assert stripe.lists_news_since("default", 180.0)
     assert not stripe.lists_news_since("default", 200.0)
-    assert not stripe.lists_news_since("two", 0.0)
+    assert not stripe.lists_news_since("2-acct_two", 0.0)

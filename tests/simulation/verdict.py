@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from splynx_stripe.domain.case import Case, CaseKind
 from splynx_stripe.domain.metadata import ATTEMPT, PARTNER
 from splynx_stripe.domain.statement import statement_title
+from tests.simulation.connected import is_connected
 from tests.simulation.oracle import (
     Evidence,
     Oracle,
@@ -72,7 +73,8 @@ class Verdict:
         stored = {row[0] for row in raw.execute("SELECT event_id FROM inbox")}
         listed_since = self._judged.clock.true_now().timestamp() - EVENTS_LISTED_S + 3600
         for event in self._judged.stripe.events[: self._last_event]:
-            if event["created"] > listed_since and event["id"] not in stored:
+            is_in_sight = self._judged.stripe.account_of[event["id"]] not in self._revoked
+            if is_in_sight and event["created"] > listed_since and event["id"] not in stored:
                 raise Violation("I2", f"{event['type']} {event['id']} never arrived")
 
     # --- at the end -------------------------------------------------------------------------------
@@ -80,6 +82,7 @@ class Verdict:
     def at_the_end(self) -> None:
         """Checks that everything found its place."""
         cases = self._cases()
+        self._what_was_taken_back_is_over(cases)
         self._every_charge_is_booked_or_a_case(cases, self._judged.clock.true_now())
         self._money_is_conserved(cases)
         self._days_are_right()
@@ -91,6 +94,24 @@ class Verdict:
         self._no_doubt_is_left(cases)
         self._nothing_is_said_twice(cases)
         self._no_secret_was_told(cases)
+
+    def _what_was_taken_back_is_over(self, cases: list[Case]) -> None:
+        """Nobody believes in a revoked account, and the office knows once (I8, I11)."""
+        if not self._revoked:
+            return
+        if is_connected(self._judged.disk):
+            raise Violation("I8", "an account that was taken back counts as connected")
+        told = [case for case in cases if case.kind is CaseKind.ACCOUNT_DISCONNECTED]
+        if len(told) != 1:
+            raise Violation("I2", f"the office is told {len(told)} times that an account is gone")
+
+    @property
+    def _revoked(self) -> set[str]:
+        """Gives the accounts that cannot be looked at any more: one case speaks for all of it."""
+        return self._judged.stripe.revoked
+
+    def _is_in_sight(self, intent: Json) -> bool:
+        return self._judged.stripe.account_of[intent["id"]] not in self._revoked
 
     def _cases(self) -> list[Case]:
         found = self._judged.disk.look(lambda unit: unit.cases(only_open=False, limit=1000))
@@ -105,7 +126,8 @@ class Verdict:
         return [(intent, share) for intent in self._taken() for share in self._shares.of(intent)]
 
     def _taken(self) -> list[Json]:
-        return [each for each in ours(self._judged.stripe) if each["status"] == "succeeded"]
+        mine = [each for each in ours(self._judged.stripe) if self._is_in_sight(each)]
+        return [each for each in mine if each["status"] == "succeeded"]
 
     def _every_charge_is_booked_or_a_case(self, cases: list[Case], until: datetime) -> None:
         booked = {row["receipt_number"] for row in self._judged.splynx.payments}
@@ -326,15 +348,18 @@ class Verdict:
     def _no_doubt_is_left(self, cases: list[Case]) -> None:
         subjects = {case.subject for case in cases if not case.closed_at}
         for attempt in self._attempts():
-            if attempt.is_live and attempt.id not in subjects:
+            is_in_sight = attempt.account.name not in self._revoked
+            if is_in_sight and attempt.is_live and attempt.id not in subjects:
                 raise Violation("I10", f"{attempt.id} is still {attempt.state}, nobody is told")
         for intent in ours(self._judged.stripe):
             is_over = intent["status"] in {"succeeded", "canceled"}
-            if not is_over and intent["metadata"][ATTEMPT] not in subjects:
+            is_named = intent["metadata"][ATTEMPT] in subjects or not self._is_in_sight(intent)
+            if not is_over and not is_named:
                 raise Violation("I1", f"{intent['id']} can still take money")
         self._no_work_is_left(subjects)
         live = self._judged.disk.raw.execute(
             "SELECT id FROM collections WHERE state IN ('open', 'settled')"
+            + (" AND partner_id <> 2" if self._revoked else "")
         ).fetchone()
         if live is not None and not any(
             case.collection_id == live[0].partition(".")[0] for case in cases

@@ -128,3 +128,36 @@ async def test_stopping_in_the_middle_of_a_poll_is_no_error(
     await asyncio.sleep(0)
 
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_a_further_job_runs_with_the_others_and_only_on_the_leader() -> None:
+    leads = False
+    ran = asyncio.Event()
+    asked: list[bool] = []
+
+    async def job() -> None:
+        ran.set()
+
+    def is_leader() -> bool:
+        asked.append(leads)
+        return leads
+
+    jobs = Jobs(
+        poll=PollOfTest(RetryableError("no")),
+        look_after=NothingToLookAfter(),
+        accounts=tuple,
+        polling_interval=timedelta(minutes=1),
+        clock=FakeClock(),
+        leads=is_leader,
+    )
+    jobs.also(job, timedelta(minutes=1))
+    jobs.start()
+    while len(asked) < 3:
+        await asyncio.sleep(0)
+    ran_without_lead = ran.is_set()
+    leads = True
+    jobs.hurry()
+    await ran.wait()
+    jobs.stop()
+
+    assert not ran_without_lead

@@ -24,6 +24,8 @@ MENU = (
     ("Statements", "/admin/statements"),
     ("Mail", "/admin/mail"),
     ("Stripe", "/admin/add-on"),
+    ("Stripe logs", "/admin/add-on?point=15"),
+    ("Saved cards", "/admin/add-on?point=16"),
     ("Log out", "/admin/logout"),
 )
 
@@ -53,7 +55,7 @@ class AdminPages:
             "brand": "Splynx sandbox",
             "who": administrator.name,
             "menu": MENU,
-            "path": request.path,
+            "path": request.path_qs,
         }
         return aiohttp_jinja2.render_template(template, request, {**everywhere, **context})
 
@@ -78,7 +80,14 @@ class AdminPages:
             raise web.HTTPNotFound
         balance = f"{self._state.billings[row.id].deposit:.2f}"
         rows = [(row.id, row.name, row.email, row.status, balance)]
-        return self._list(request, "Customer", "Id,Name,E-mail,Status,Balance", rows)
+        return self._render(
+            request,
+            "splynx_table.html",
+            title="Customer",
+            headers=("Id", "Name", "E-mail", "Status", "Balance"),
+            rows=rows,
+            entry=("Saved cards and bank accounts", f"/admin/add-on?point=16&id={row.id}"),
+        )
 
     async def _invoices(self, request: web.Request) -> web.Response:
         rows = (
@@ -127,7 +136,15 @@ class AdminPages:
         return self._list(request, "Mail outbox", "Id,Recipient,Subject,Status,Added", rows)
 
     async def _add_on(self, request: web.Request) -> web.Response:
-        return self._render(request, "splynx_frame.html", title="Stripe", url="/stripe/admin/")
+        """Shows an entry point of the add-on in a frame; a customer's page names the customer."""
+        point_id, customer_id = request.query.get("point", "12"), request.query.get("id", "")
+        point = self._state.entry_points.get(int(point_id)) if point_id.isdecimal() else None
+        if point is None or point.place != "admin" or point.type != "menu_link":
+            raise web.HTTPNotFound
+        url = (
+            f"{point.url}?customer_id={int(customer_id)}" if customer_id.isdecimal() else point.url
+        )
+        return self._render(request, "splynx_frame.html", title=point.title, url=url)
 
 
 def _newest(table: Table[Any]) -> list[Any]:

@@ -24,7 +24,9 @@ MENU = (
     ("Invoices", "/portal/finance/invoices"),
     ("Proforma invoices", "/portal/finance/requests"),
     ("Payments", "/portal/finance/payments/list"),
-    ("Cards", f"/portal/add-on?module={MODULE}&point=11"),
+    ("Pay online", f"/portal/add-on?module={MODULE}&point=11"),
+    ("Saved cards", f"/portal/add-on?module={MODULE}&point=13"),
+    ("Widget", f"/portal/add-on?module={MODULE}&point=14"),
     ("Log out", "/portal/logout"),
 )
 

@@ -148,25 +148,28 @@ def _entry_points(state: SplynxState) -> None:
         name = f"stripe_{path.replace('-', '_')}_point"
         point = EntryPoint(title="Pay by card", model=model, url=f"/stripe/{path}", name=name)
         state.entry_points.add(point)
-    portal = EntryPoint(
-        id=11,
-        type="menu_link",
-        title="Credit card via Stripe gateway",
-        root="controllers\\portal\\FinanceController",
-        url="/stripe/",
-        name="stripe_cards",
+    for row_id, title, url, name in (
+        (11, "Credit card via Stripe gateway", "/stripe/", "stripe_cards"),
+        (13, "Saved cards and bank accounts", "/stripe/credentials", "stripe_credentials"),
+        (14, "Open documents", "/stripe/widget", "stripe_widget"),
+    ):
+        _menu_link(state, "portal", row_id, title=title, url=url, name=name)
+    for row_id, title, url, name in (
+        (12, "Stripe", "/stripe/admin/", "stripe_admin"),
+        (15, "Stripe logs", "/stripe/admin/logs", "stripe_logs"),
+        (16, "Saved cards", "/stripe/admin/credentials", "stripe_admin_credentials"),
+    ):
+        _menu_link(state, "admin", row_id, title=title, url=url, name=name)
+
+
+def _menu_link(
+    state: SplynxState, place: str, row_id: int, *, title: str, url: str, name: str
+) -> None:
+    root = f"controllers\\{place}\\FinanceController"
+    point = EntryPoint(
+        id=row_id, place=place, type="menu_link", title=title, root=root, url=url, name=name
     )
-    state.entry_points.add(portal)
-    admin = EntryPoint(
-        id=12,
-        place="admin",
-        type="menu_link",
-        title="Stripe",
-        root="controllers\\admin\\FinanceController",
-        url="/stripe/admin/",
-        name="stripe_admin",
-    )
-    state.entry_points.add(admin)
+    state.entry_points.add(point)
 
 
 def _people(state: SplynxState) -> None:

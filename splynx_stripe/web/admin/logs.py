@@ -96,7 +96,8 @@ async def logs_export(request: web.Request) -> web.StreamResponse:
     asked = _filter(request, office)
     chunks = edge.deps.operations.chunks(asked.query)
     # The first read before the first byte: an error of the database is still a page then.
-    first = await anext(chunks, ())
+    # None, because `anext` with an empty tuple as its default fails in Python 3.11.
+    first = await anext(chunks, None)
     today = edge.deps.clock.now().astimezone(edge.site.timezone).date()
     response = web.StreamResponse(
         headers={
@@ -107,7 +108,7 @@ async def logs_export(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     try:
         await response.write(_BYTE_ORDER_MARK.encode() + csv_lines([COLUMNS]))
-        await response.write(_csv_of(request, first))
+        await response.write(_csv_of(request, first or ()))
         async for chunk in chunks:
             await response.write(_csv_of(request, chunk))
         await response.write_eof()

@@ -12,11 +12,8 @@ from enum import StrEnum
 from babel import Locale
 from pydantic import JsonValue
 
-from splynx_stripe.config.vocabulary import known_countries, known_currencies
+from splynx_stripe.config.vocabulary import LANGUAGES, known_countries, known_currencies
 from splynx_stripe.web.i18n import Language, later
-
-LANGUAGES = ("cs", "de", "en", "es", "fr", "pl", "pt", "uk")
-"""The languages that there are texts for; others can be set in config.yaml."""
 
 YES, NO = "yes", "no"
 
@@ -273,10 +270,16 @@ def _is_choice(field: SettingField) -> bool:
 def _names(key: str, locale: Locale) -> dict[str, str]:
     match key:
         case "language":
-            return {code: Locale(code).get_display_name(locale) or code for code in LANGUAGES}
+            return {code: _own_name(Locale(code)) for code in LANGUAGES}
         case "currency":
             known = locale.currencies
             return {code: f"{known.get(code, code)} ({code})" for code in known_currencies()}
         case _:
             territories = locale.territories
             return {code: f"{territories.get(code, code)} ({code})" for code in known_countries()}
+
+
+def _own_name(locale: Locale) -> str:
+    """Gives a language's name in itself, so that whoever speaks it can find it."""
+    name = locale.get_display_name(locale) or str(locale)
+    return name[:1].upper() + name[1:]
