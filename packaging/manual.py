@@ -17,7 +17,7 @@ import click
 from splynx_stripe.cli.main import main
 
 PROGRAM = "splynx-stripe"
-_MEANS_SOMETHING = re.compile(r"([\\*_#\[\]|~<>])")
+_MEANS_SOMETHING = re.compile(r"([\\*_#|~<>])")
 """Signs that scdoc would read as its own."""
 
 

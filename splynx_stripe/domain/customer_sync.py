@@ -70,7 +70,7 @@ class Standing(StrEnum):
     WAITING = "waiting"
     """Could not be told yet; it is tried again by itself."""
     REFUSED = "refused"
-    """Stripe does not take it; it is tried again when something changes."""
+    """Stripe does not take it; each round tries it again."""
     MOVED = "moved"
     """The customer's partner has another Stripe account now; nothing more goes to this one."""
     GONE = "gone"

@@ -44,7 +44,7 @@ class CustomerSyncUnit(Protocol):
         ...
 
     def is_being_charged(self, account: StripeAccount, stripe_customer_id: str) -> bool:
-        """Says whether a live attempt is with this Stripe customer."""
+        """Says whether this Stripe customer is paying; a bank debit on its way does not count."""
         ...
 
     def sync_round(self) -> SyncRound | None:

@@ -92,7 +92,7 @@ class Telling:
             return await self._stand(mapped, Standing.MOVED)
         order = customer_order(details, await self._partner(terms), self._rooms.origin)
         told = digest(mapped.stripe_customer_id, order)
-        if mapped.digest == told and mapped.standing in {Standing.IN_STEP, Standing.REFUSED}:
+        if mapped.digest == told and mapped.standing is Standing.IN_STEP:
             return "unchanged"
         if mapped.account in self._closed:
             return await self._wait(mapped, "The key of this Stripe account does not permit it.")

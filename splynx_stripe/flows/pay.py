@@ -359,7 +359,14 @@ class PayFlow:
             if current is None or current.state is not CollectionState.OPEN:
                 return None
             unit.save_collection(current)
-            attempt = new_attempt(unit, collection, look, attempt_id, stripe_customer)
+            attempt = new_attempt(
+                unit,
+                collection,
+                look,
+                attempt_id,
+                stripe_customer,
+                splynx_url=self._rooms.splynx_url,
+            )
             attempt = replace(
                 attempt,
                 prepared_at=now,

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from splynx_stripe.domain.attempt import AttemptState
 from splynx_stripe.domain.customer_sync import (
     MappedCustomer,
     Phase,
@@ -147,6 +148,8 @@ _CHARGED = (
         _a.account == bindparam("account"),
         _a.stripe_customer_id == bindparam("stripe_customer"),
         text(ATTEMPT_IS_LIVE),
+        # A bank debit on its way takes days and needs nothing more of the customer at Stripe.
+        _a.state != AttemptState.PROCESSING.value,
     )
     .limit(1)
 )

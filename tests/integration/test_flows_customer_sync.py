@@ -10,9 +10,11 @@ from datetime import timedelta
 
 import pytest
 
+from splynx_stripe.domain.attempt import AttemptState
 from splynx_stripe.domain.customer_sync import Phase, Standing
 from splynx_stripe.domain.errors import RetryableError, StaleWriteError
 from splynx_stripe.flows.pay import Standing as PaymentStanding
+from splynx_stripe.flows.ports import Unit
 from tests.integration.customer_sync_house import (
     A_CUSTOMER,
     ANNA,
@@ -270,7 +272,7 @@ async def test_an_email_that_stripe_does_not_take_keeps_nobody_from_paying_or_be
     assert status.standings[Standing.IN_STEP] == 1
 
 
-async def test_what_stripe_refuses_is_reported_and_tried_again_only_when_it_changes(
+async def test_what_stripe_refuses_is_reported_and_tried_again_by_the_next_round_only(
     home: SyncHouse,
 ) -> None:
     refusal = '{"error": {"type": "invalid_request_error", "message": "Too long."}}'
@@ -279,14 +281,34 @@ async def test_what_stripe_refuses_is_reported_and_tried_again_only_when_it_chan
 
     await home.compare_all()
     (refused,) = (await home.status()).refused
-    await home.compare_all()
-    (still,) = (await home.status()).refused
-    home.in_splynx(ANNA).name = "Anna"
+    home.town.clock.advance(HOUR)
+    await home.sync.tick()
+    between = home.updates()
     await home.compare_all()
 
     assert "Too long" in refused.note
-    assert still == refused
+    assert between == 0
+    assert home.updates() == 1
     assert (await home.status()).refused == []
+
+
+async def test_a_bank_debit_on_its_way_does_not_keep_a_customer_from_being_told(
+    home: SyncHouse,
+) -> None:
+    """A debit takes days; nothing more is asked of the customer's object meanwhile."""
+    start = await home.house.press_pay()
+    await home.town.enter_card(start.client_secret)
+    (attempt,) = await home.house.attempts()
+
+    def is_charged(unit: Unit) -> bool:
+        return unit.is_being_charged(EUR_ACCOUNT, attempt.stripe_customer_id)
+
+    before = await home.house.store.read(is_charged)
+    on_its_way = replace(attempt, state=AttemptState.PROCESSING)
+    await home.house.store.run(lambda unit: unit.save_attempt(on_its_way))
+
+    assert before
+    assert not await home.house.store.read(is_charged)
 
 
 async def test_a_limit_of_stripe_only_makes_it_wait(
