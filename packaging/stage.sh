@@ -12,11 +12,7 @@ cp -a splynx_stripe "$main/$home/"
 find "$main/$home/splynx_stripe" -name __pycache__ -type d -exec rm -rf {} + -prune
 
 # Translations: only what gettext reads at run time.
-find "$main/$home/splynx_stripe/web/locale" -name '*.po' | while read -r catalogue; do
-  PYTHONPATH="$libraries" "$python" -m babel.messages.frontend --quiet compile \
-    --input-file "$catalogue" --output-file "${catalogue%.po}.mo"
-done
-find "$main/$home/splynx_stripe/web/locale" \( -name '*.po' -o -name '*.pot' -o -name '*.cfg' \) -delete
+find "$main/$home/splynx_stripe/web/locale" -name '*.pot' -delete
 find "$main/$home/splynx_stripe" -type d -empty -delete
 
 mv "$main/$home/splynx_stripe/sandbox" "$sandbox/$home/splynx_stripe/"

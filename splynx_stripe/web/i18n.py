@@ -28,6 +28,9 @@ _SOURCE_LANGUAGE = "en"
 _ACCEPTED_AT_MOST = 8
 """How many languages of an Accept-Language header are looked at; browsers send two to five."""
 
+_OF_STRIPE_JS = frozenset({"cs", "de", "en", "es", "fr", "pl", "pt"})
+"""Those of our languages that Stripe's forms speak too; Ukrainian they do not. A language that they
+do not know breaks some of them (docs.stripe.com/js/appendix/supported_locales)."""
 
 _BETWEEN_LETTER_AND_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 """Where CLDR wants a space beside a currency code, which Babel does not set."""
@@ -73,8 +76,13 @@ class Language:
 
     @property
     def tag(self) -> str:
-        """Gives the language as HTML and Stripe.js write it, such as `en` or `pt-BR`."""
+        """Gives the language as HTML writes it, such as `en` or `pt-BR`."""
         return str(self.locale).replace("_", "-")
+
+    @property
+    def stripe_tag(self) -> str:
+        """Gives the language for Stripe.js, which follows the browser (`auto`) where it lacks ours."""
+        return self.tag if self.tag in _OF_STRIPE_JS else "auto"
 
     @property
     def direction(self) -> str:

@@ -25,7 +25,7 @@ from tests.integration.web_stage import (
 INVOICE_PAGE = "/stripe/{entrance}?item_id=202611000042"
 PAY = {
     "cs": "Zaplatit",
-    "de": "bezahlen",
+    "de": "Bezahlen",
     "en": "Pay",
     "es": "Pagar",
     "fr": "Payer",
@@ -57,7 +57,7 @@ async def test_portal_pages_speak_the_partners_language(stage: Stage, name: str)
 
         assert f'<html lang="{name}" dir="ltr">' in answer.text
         assert answer.headers["Content-Language"] == name
-        assert PAY[name] in answer.document.text
+        assert PAY[name].casefold() in answer.document.text.casefold()
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
@@ -90,7 +90,7 @@ async def test_links_speak_the_browsers_language_then_the_partners_then_english(
     answer = await stage.page(path, Accept_Language=header)
 
     assert f'<html lang="{name}" dir="ltr">' in answer.text
-    assert PAY[name] in answer.document.text
+    assert PAY[name].casefold() in answer.document.text.casefold()
 
 
 async def test_stripe_js_is_asked_for_the_language_of_the_page(stage: Stage) -> None:

@@ -12,6 +12,7 @@ from babel import Locale
 
 from splynx_stripe.config.vocabulary import LANGUAGES
 from splynx_stripe.domain.money import Money
+from splynx_stripe.web.admin.settings_fields import FIELDS, options
 from splynx_stripe.web.i18n import Language, Languages, accepted_languages
 
 
@@ -99,10 +100,15 @@ def test_a_text_without_a_translation_is_shown_in_english() -> None:
 
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_html_and_stripe_js_understand_the_language(name: str) -> None:
-    """Stripe.js: docs.stripe.com/js/appendix/supported_locales (Ukrainian it shows in English)."""
+    """Stripe's forms have no Ukrainian: they then follow the browser."""
     language = Languages.installed("en").best([name])
 
     assert (language.tag, language.direction) == (name, "ltr")
+    assert language.stripe_tag == ("auto" if name == "uk" else name)
+
+
+def test_a_language_that_is_written_from_right_to_left_says_so() -> None:
+    assert language("ar").direction == "rtl"
 
 
 _NBSP = "\N{NO-BREAK SPACE}"
@@ -148,3 +154,18 @@ def test_each_language_writes_amounts_and_days_its_own_way(
 )
 def test_accept_language_is_read_by_rank(header: str, names: list[str]) -> None:
     assert accepted_languages(header) == names
+
+
+def test_the_settings_page_names_each_language_in_itself() -> None:
+    named = dict(options(FIELDS["language"], language("en"), "en"))
+
+    assert named == {
+        "cs": "Čeština",
+        "de": "Deutsch",
+        "en": "English",
+        "es": "Español",
+        "fr": "Français",
+        "pl": "Polski",
+        "pt": "Português",
+        "uk": "Українська",
+    }

@@ -1,4 +1,4 @@
-"""The first page of the office: how the accounts stand, what failed lately, what happened last."""
+"""The first page of the office: how the accounts stand, and what failed lately."""
 
 from __future__ import annotations
 
@@ -46,9 +46,12 @@ class NewsLine:
 
 
 async def admin_home(request: web.Request) -> web.Response:
-    """Shows what somebody who opens the office's pages in the morning wants to know first."""
+    """Shows what somebody who opens the office's pages in the morning wants to know first.
+
+    One look into the log and no more: each costs as much as the rest of the page.
+    """
     edge = request.app[EDGE]
-    office = await require_office(request)
+    office, language = await require_office(request), office_language(request)
     since = edge.deps.clock.now() - LATELY
     outcome = OperationOutcome.FAILED
     failed = OperationQuery(since=since, outcome=outcome, partner_id=office.partner_id)
@@ -56,9 +59,8 @@ async def admin_home(request: web.Request) -> web.Response:
     first_day = since.astimezone(edge.site.timezone).date()
     context = {
         "troubles": [] if office.partner_id else await edge.deps.readiness(),
-        "accounts": await _accounts(request, office),
-        "failed": await _news(request, failed),
-        "newest": await _news(request, OperationQuery(partner_id=office.partner_id)),
+        "accounts": await _accounts(request, office, language),
+        "failed": await _news(request, failed, language),
         "failed_url": str(logs.with_query({"from": str(first_day), "status": outcome.value})),
         "logs_url": str(logs),
         "accounts_url": str(request.app.router["admin-accounts"].url_for()),
@@ -66,13 +68,15 @@ async def admin_home(request: web.Request) -> web.Response:
     return render_office(request, office, "admin/home.html", context)
 
 
-async def _accounts(request: web.Request, office: Office) -> Sequence[AccountLine]:
+async def _accounts(
+    request: web.Request, office: Office, language: Language
+) -> Sequence[AccountLine]:
     desk = request.app[EDGE].deps.accounts()
     if desk is None:
         return ()
     views = await desk.overview.views()
     theirs = [it for it in views if office.partner_id == 0 or it.section == str(office.partner_id)]
-    return [_account(request, view, office_language(request)) for view in theirs]
+    return [_account(request, view, language) for view in theirs]
 
 
 def _account(request: web.Request, view: AccountView, language: Language) -> AccountLine:
@@ -85,14 +89,16 @@ def _account(request: web.Request, view: AccountView, language: Language) -> Acc
     return AccountLine(panel.title, panel.standing, panel.tone, panel.mode, events)
 
 
-async def _news(request: web.Request, query: OperationQuery) -> Sequence[NewsLine]:
+async def _news(
+    request: web.Request, query: OperationQuery, language: Language
+) -> Sequence[NewsLine]:
     operations = request.app[EDGE].deps.operations
     found = await operations.page(query, before=None, limit=_ROWS)
-    return [_line(request, operation) for operation in found]
+    return [_line(request, operation, language) for operation in found]
 
 
-def _line(request: web.Request, operation: Operation) -> NewsLine:
-    language, entry = office_language(request), operation.entry
+def _line(request: web.Request, operation: Operation, language: Language) -> NewsLine:
+    entry = operation.entry
     story = request.app.router["admin-timeline"]
     return NewsLine(
         what=what_happened(operation, language),

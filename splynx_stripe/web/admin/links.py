@@ -29,7 +29,7 @@ _SHOWN = 200
 _LONGEST_NUMBER = 64
 _LARGEST_ID = 2**63 - 1
 
-SCOPES = {
+SCOPES = {  # links that save a payment method are made on the page of the customer
     LinkScope.INVOICE: later("An invoice, by its number"),
     LinkScope.PROFORMA: later("A proforma invoice, by its number"),
     LinkScope.CUSTOMER: later("All open documents of a customer, by id"),
@@ -38,11 +38,13 @@ _SCOPE_SHORT = {
     LinkScope.INVOICE: later("Invoice %(number)s"),
     LinkScope.PROFORMA: later("Proforma invoice %(number)s"),
     LinkScope.CUSTOMER: later("All open documents"),
+    LinkScope.CREDENTIAL: later("Saving a payment method"),
 }
 _STATES = {
     LinkState.VALID: (later("Valid"), "state-good"),
     LinkState.EXPIRED: (later("Expired"), "state-plain"),
     LinkState.REVOKED: (later("Revoked"), "state-bad"),
+    LinkState.USED_UP: (later("Used"), "state-plain"),
 }
 _NOT_FOUND = later("Splynx has no such document or customer. No link was made.")
 _WHICH = later("Please enter the number of the document, or the id of the customer.")
@@ -115,7 +117,7 @@ def _maker(office: Office) -> Maker:
 def _form(fields: Mapping[str, str]) -> _Form:
     scope = fields.get("scope", "")
     return _Form(
-        scope=LinkScope(scope) if scope in list(LinkScope) else LinkScope.INVOICE,
+        scope=LinkScope(scope) if scope in list(SCOPES) else LinkScope.INVOICE,
         which=fields.get("which", "").strip()[:_LONGEST_NUMBER],
         days=fields.get("days", "").strip()[:8],
     )
