@@ -92,7 +92,7 @@ def measure(folder: Path, payments: int) -> Iterator[Line]:
 
 
 async def _measure(folder: Path, payments: int) -> list[Line]:
-    async with _town(folder) as (town, process), AsyncExitStack() as stack:
+    async with running_town(folder) as (town, process), AsyncExitStack() as stack:
         debts = town.unpaid()[:payments]
         visitors = []
         for customer, _ in debts:
@@ -115,7 +115,8 @@ async def _measure(folder: Path, payments: int) -> list[Line]:
 
 
 @asynccontextmanager
-async def _town(folder: Path) -> AsyncIterator[tuple[Town, subprocess.Popen[bytes]]]:
+async def running_town(folder: Path) -> AsyncIterator[tuple[Town, subprocess.Popen[bytes]]]:
+    """Runs the sandboxes in this process and the daemon beside them."""
     async with AsyncExitStack() as stack:
         splynx = SplynxSandbox(clock=SystemClock(), data="medium")
         stripe = StripeSandbox(clock=SystemClock())

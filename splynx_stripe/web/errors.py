@@ -20,6 +20,7 @@ from splynx_stripe.domain.errors import (
     RetryableError,
 )
 from splynx_stripe.store.errors import StoreUnavailableError
+from splynx_stripe.web.customer.links import portal_link
 from splynx_stripe.web.edge import EDGE
 from splynx_stripe.web.i18n import Language, later
 from splynx_stripe.web.identity import CannotIdentifyError
@@ -260,16 +261,17 @@ def _as_page(request: web.Request, problem: Problem, error_id: str) -> web.Respo
         icon="warning",
         title=language.say(problem.title),
         sentences=tuple(language.say(text) for text in problem.sentences),
-        links=_way_to_try_again(request, problem, language),
+        links=(_way_on(request, problem, language),),
         error_id=error_id,
     )
     return render_notice(request, language, notice, status=problem.status)
 
 
-def _way_to_try_again(
-    request: web.Request, problem: Problem, language: Language
-) -> tuple[Link, ...]:
-    """Leads to the same page, where waiting helps."""
-    if not problem.retry_after_s or request.method != "GET":
-        return ()
-    return (Link(language.say(later("Try again")), request.path_qs),)
+def _way_on(request: web.Request, problem: Problem, language: Language) -> Link:
+    """Leads to the same page, where waiting helps, else to where everything else is found."""
+    if problem.retry_after_s and request.method == "GET":
+        return Link(language.say(later("Try again")), request.path_qs)
+    site = request.app[EDGE].site
+    if request.path.startswith((f"{site.base}/admin", f"{site.base}/oauth")):
+        return Link(language.say(later("Start")), f"{site.base}/admin/")
+    return portal_link(site, language)

@@ -25,9 +25,15 @@ async def barriers_in_both_schemes(page: Page) -> list[str]:
     """The same, and what is hard to read when the page turns dark."""
     found = await barriers(page)
     await page.emulate_media(color_scheme="dark")
-    found += _grave(await page.evaluate(_RUN_CONTRAST))
+    found += await hard_to_read(page)
     await page.emulate_media(color_scheme="light")
     return found
+
+
+async def hard_to_read(page: Page) -> list[str]:
+    """Gives what has too little contrast."""
+    await page.evaluate(axe_core().read_text())
+    return _grave(await page.evaluate(_RUN_CONTRAST))
 
 
 def _grave(report: dict[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+from splynx_stripe.domain.mail import Mail
 from splynx_stripe.domain.operation import Operation, OperationPlace, OperationQuery
 from splynx_stripe.domain.splynx import Document, DocumentKind, SplynxCustomer
 from splynx_stripe.flows.links import Links
@@ -19,7 +20,9 @@ class BareSplynx:
     def __init__(self) -> None:
         self.documents: dict[tuple[DocumentKind, str], Document] = {}
         self.customers: dict[int, SplynxCustomer] = {}
+        self.mails: list[Mail] = []
         self.error: Exception | None = None
+        self.mail_error: Exception | None = None
 
     async def find_document(self, kind: DocumentKind, number: str) -> Document | None:
         if self.error is not None:
@@ -30,6 +33,11 @@ class BareSplynx:
         if self.error is not None:
             raise self.error
         return self.customers.get(customer_id)
+
+    async def queue_mail(self, mail: Mail) -> None:
+        self.mails.append(mail)
+        if self.mail_error is not None:
+            raise self.mail_error
 
 
 class EmptyLog:

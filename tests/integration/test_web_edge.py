@@ -153,7 +153,7 @@ async def test_without_a_path_in_the_public_url_everything_is_at_the_root() -> N
 
     async with open_stage(at_root) as stage:
         assert (await stage.page("/direct-pay-invoice?item_id=202611000042")).status == 200
-        assert (await stage.page("/")).status == 200
+        assert (await stage.page("/", session=ANNA)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -166,3 +166,17 @@ async def test_without_a_path_in_the_public_url_everything_is_at_the_root() -> N
 )
 def test_an_origin_is_written_as_browsers_write_it(url: str, origin: str) -> None:
     assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize(
+    ("path", "way_on"),
+    [
+        ("/stripe/nothing-here", "https://isp.example.net/portal/finance/invoices"),
+        ("/stripe/admin/nothing-here", "/stripe/admin/"),
+    ],
+)
+async def test_a_page_that_is_none_leads_on(stage: Stage, path: str, way_on: str) -> None:
+    answer = await stage.page(path)
+
+    assert answer.status == 404
+    assert [link["href"] for link in answer.document.all("a")] == [way_on]
