@@ -25,6 +25,7 @@ from splynx_stripe.domain.errors import (
 from splynx_stripe.domain.link import (
     DEFAULT_LIFETIME,
     LONGEST_LIFETIME,
+    SAVING_LIFETIME,
     LinkScope,
     LinkState,
     PaymentLink,
@@ -55,9 +56,15 @@ def links_group() -> None:
     "--customer", type=click.IntRange(min=1), help="For all open documents of a customer, by id."
 )
 @click.option(
+    "--save-card",
+    "save_card",
+    metavar="CUSTOMER",
+    type=click.IntRange(min=1),
+    help="For saving one card or bank account of a customer, by id.",
+)
+@click.option(
     "--days",
-    default=DEFAULT_LIFETIME.days,
-    show_default=True,
+    show_default=f"{DEFAULT_LIFETIME.days}, with --save-card {SAVING_LIFETIME.days}",
     type=click.IntRange(1, LONGEST_LIFETIME.days),
     help="For how long it is good.",
 )
@@ -67,22 +74,30 @@ def make(
     invoice: str | None,
     proforma: str | None,
     customer: int | None,
-    days: int,
+    save_card: int | None,
+    days: int | None,
 ) -> None:
     """Make a payment link and print its address.
 
     Whoever has the address can pay without signing in; it shows numbers, days and amounts, and no
-    name. It is stored as a hash only and cannot be shown again.
+    name. With --save-card it saves one card or bank account instead. It is stored as a hash only and cannot be shown again.
     """
-    if sum(each is not None for each in (invoice, proforma, customer)) != 1:
-        raise click.UsageError("Name exactly one of --invoice, --proforma and --customer.")
-    lifetime = timedelta(days=days)
-    if customer is not None:
-        order = LinkOrder(LinkScope.CUSTOMER, customer_id=customer, lifetime=lifetime)
-    elif invoice is not None:
-        order = LinkOrder(LinkScope.INVOICE, number=invoice, lifetime=lifetime)
-    else:
-        order = LinkOrder(LinkScope.PROFORMA, number=proforma or "", lifetime=lifetime)
+    lifetime = None if days is None else timedelta(days=days)
+    orders = [
+        LinkOrder(scope, number or "", customer_id or 0, lifetime)
+        for scope, number, customer_id in (
+            (LinkScope.INVOICE, invoice, None),
+            (LinkScope.PROFORMA, proforma, None),
+            (LinkScope.CUSTOMER, None, customer),
+            (LinkScope.CREDENTIAL, None, save_card),
+        )
+        if number is not None or customer_id is not None
+    ]
+    if len(orders) != 1:
+        raise click.UsageError(
+            "Name exactly one of --invoice, --proforma, --customer and --save-card."
+        )
+    (order,) = orders
     settings = settings_or_exit(config_path)
     _require_connection(settings)
     made = _with_links(config_path, settings, lambda links: links.make(order, Maker(ACTOR)))
@@ -183,6 +198,8 @@ def _is_valid(state: LinkState) -> bool:
 
 
 def _what(link: PaymentLink) -> str:
+    if link.scope is LinkScope.CREDENTIAL:
+        return f"saving a payment method of customer {link.customer_id}"
     named = f" {link.document_number}" if link.document_number else ""
     return f"{link.scope}{named} of customer {link.customer_id}"
 

@@ -45,6 +45,7 @@ from splynx_stripe.gateways.splynx.resources import (
     CUSTOMER_BILLING,
     CUSTOMER_PAYMENT_ACCOUNTS,
     INVOICES,
+    MAIL,
     PAYMENTS,
     PROFORMA_INVOICES,
     STATEMENT_RECORDS,
@@ -66,6 +67,7 @@ WRITE_PERMISSIONS = (
     (CUSTOMER_PAYMENT_ACCOUNTS, "update"),
     (CUSTOMER_PAYMENT_ACCOUNTS, "delete"),
     (CUSTOMER_BILLING, "update"),
+    (MAIL, "add"),
 )
 """What cannot be tried without changing something in Splynx."""
 

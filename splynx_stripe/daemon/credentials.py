@@ -18,6 +18,7 @@ from splynx_stripe.flows.credentials import Credentials
 from splynx_stripe.flows.effects import EffectHandler
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.save_credential import SaveCredential
+from splynx_stripe.flows.saving_by_link import SavingByLink
 from splynx_stripe.flows.setup_credential import SetupCredential
 from splynx_stripe.flows.tend_credentials import TendCredentials
 from splynx_stripe.kit.secret import Secret
@@ -82,7 +83,7 @@ class CredentialWing:
             EffectKind.SAVE_CREDENTIAL: SaveCredential(rooms)
         }
         self.round = CredentialRound(TendCredentials(rooms))
-        self._desk = CredentialDesk(Credentials(rooms), SetupCredential(rooms))
+        self._desk = CredentialDesk(Credentials(rooms), SetupCredential(rooms), SavingByLink(rooms))
 
     def desk(self) -> CredentialDesk:
         """Gives the pages their flows."""

@@ -9,6 +9,7 @@ from splynx_stripe.config import Settings
 from splynx_stripe.domain.collection import Route
 from splynx_stripe.domain.errors import RetryableError
 from splynx_stripe.domain.inbox import InboxSource
+from splynx_stripe.domain.mail import Mail
 from splynx_stripe.domain.payable import Payable
 from splynx_stripe.domain.splynx import Document, DocumentKind, Receipt, SplynxCustomer, Viewer
 from splynx_stripe.domain.stripe import StripeAccount, StripeEvent
@@ -68,4 +69,7 @@ class NotConnected:
         self._refuse()
 
     async def customer(self, customer_id: int) -> SplynxCustomer | None:
+        self._refuse()
+
+    async def queue_mail(self, mail: Mail) -> None:
         self._refuse()

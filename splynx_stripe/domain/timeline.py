@@ -35,6 +35,8 @@ _SENTENCES: Mapping[str, str] = {
     "payment.reversed": "Splynx payment {splynx_payment} takes {amount} off again.",
     "collection.returned": "The money came back to the customer; the debt is open again.",
     "statement.recorded": 'It was entered into the payment statement "{statement}".',
+    "link.mailed": "The link {link} was handed to Splynx to be sent by e-mail ({outcome}).",
+    "link.used_up": "A payment method was saved with the link {link}; it saves no other.",
     "link.made": "A payment link was made ({link}), good until {expires}.",
     "link.revoked": "The payment link {link} was revoked; it opens nothing any more.",
     "link.all_revoked": "All payment links of the customer were revoked ({count}).",

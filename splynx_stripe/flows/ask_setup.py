@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from splynx_stripe.domain.audit import AuditEntry
 from splynx_stripe.domain.credential import CredentialOwner, DeadReason
 from splynx_stripe.domain.errors import (
     BrokenInvariantError,
@@ -14,6 +15,7 @@ from splynx_stripe.domain.errors import (
     RejectedError,
     StaleWriteError,
 )
+from splynx_stripe.domain.link import link_id_of
 from splynx_stripe.domain.payment_method import MandateStatus, SetupIntent
 from splynx_stripe.domain.setup import (
     LIVE_SETUP_STATES,
@@ -157,6 +159,22 @@ def _save(unit: Unit, setup: Setup, news: SetupNews, rooms: CredentialRooms, by:
         setup_id=setup.id,
     )
     keep_credential(unit, saving, rooms, by)
+    if saving.is_verified:
+        _use_up_link(unit, setup, by)
+
+
+def _use_up_link(unit: Unit, setup: Setup, by: By) -> None:
+    """A link by which something was saved saves nothing else; in the commit that saves."""
+    link_id = link_id_of(setup.consent.actor)
+    if not link_id or not unit.use_up_link(link_id, now=by.now):
+        return
+    facts = {
+        "link": link_id,
+        "customer": str(setup.splynx_customer_id),
+        "partner": str(setup.partner_id),
+        "setup": setup.id,
+    }
+    unit.record(AuditEntry(by.now, "link.used_up", by.actor, facts=facts))
 
 
 def _give_up(unit: Unit, setup: Setup, by: By) -> None:

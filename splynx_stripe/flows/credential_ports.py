@@ -40,6 +40,12 @@ class SetupUnit(Protocol):
         """Finds the newest setup that a second press of the button goes on with."""
         ...
 
+    def live_setups_of(
+        self, account: StripeAccount, customer_id: int, *, actor: str
+    ) -> Sequence[Setup]:
+        """Finds what somebody has begun to save for a customer and is not at an end, oldest first."""
+        ...
+
     def setups_to_look_at(self, now: datetime, limit: int) -> Sequence[Setup]:
         """Finds setups whose `next_look_at` has come, the most overdue first."""
         ...

@@ -9,6 +9,7 @@ from splynx_stripe.domain.effect import Effect, EffectKind
 from splynx_stripe.domain.errors import RejectedError, RetryableError
 from splynx_stripe.domain.inbox import InboxEvent
 from splynx_stripe.domain.late_return import Dispute, LateReturn
+from splynx_stripe.flows.ask_stripe import StripeAsker
 from splynx_stripe.flows.late_return_ports import StripeDisputes
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.rooms import Rooms
@@ -23,6 +24,7 @@ class LateReturns:
     def __init__(self, rooms: Rooms, disputes: StripeDisputes) -> None:
         self._rooms = rooms
         self._disputes = disputes
+        self._asker = StripeAsker(rooms)
 
     async def handle(self, event: InboxEvent) -> str | None:
         """Handles an event. Gives "" when done, a note when it is nothing to us, None when it is not ours.
@@ -50,6 +52,8 @@ class LateReturns:
                 f"Dispute {dispute.id} is about another payment than its event says.",
                 code="dispute",
             )
+        if attempt.state is not AttemptState.SUCCEEDED:  # its own event is late, or lost
+            attempt, _ = await self._asker.ask(attempt, f"stripe:{event.event_id}")
         if attempt.state is not AttemptState.SUCCEEDED:
             raise RetryableError(f"{attempt.intent_id} is not known to have succeeded yet.")
         await self._take_note(attempt, dispute)

@@ -32,6 +32,10 @@ class LinkUnit(Protocol):
         """Counts that a link was opened."""
         ...
 
+    def use_up_link(self, link_id: str, *, now: datetime) -> bool:
+        """Notes that a link has saved a payment method; False when it had already, or saves none."""
+        ...
+
     def revoke_link(self, link_id: str, *, now: datetime) -> bool:
         """Revokes a link; False when there is none or it is revoked already."""
         ...

@@ -1,4 +1,4 @@
-"""Signed payment links: made for a document or a customer, opened, revoked.
+"""Signed links: made for a document or a customer, mailed, opened, revoked.
 
 Whether a partner grants plain links does not matter here: somebody of the ISP made this one.
 A link proves nothing about who opens it, so it never shows more than numbers, days and amounts.
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from splynx_stripe.domain.audit import AuditEntry
+from splynx_stripe.domain.errors import OutcomeUnknownError, RejectedError, RetryableError
 from splynx_stripe.domain.link import (
-    DEFAULT_LIFETIME,
     KEY_PREFIX,
     LONGEST_LIFETIME,
     LinkKey,
@@ -24,12 +25,14 @@ from splynx_stripe.domain.link import (
     token_digest,
     token_text,
 )
+from splynx_stripe.domain.mail import Mail
 from splynx_stripe.domain.splynx import Document, DocumentKind, SplynxCustomer
 from splynx_stripe.flows.ports import Store, Unit
 from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.ids import IdSource
 
 _KEYS_AT_MOST = 1000
+_OPENED = frozenset({LinkState.VALID, LinkState.USED_UP})
 
 
 class LinkSplynx(Protocol):
@@ -43,15 +46,39 @@ class LinkSplynx(Protocol):
         """Fetches a customer by id; None when there is none."""
         ...
 
+    async def queue_mail(self, mail: Mail) -> None:
+        """Hands an e-mail to Splynx's queue; two calls are two e-mails."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LinkOrder:
-    """A link to be made: for a document by its number, or for a customer by id."""
+    """A link to be made: for a document by its number, or for a customer by id.
+
+    Without `lifetime` it is good as long as links of its scope usually are. `chance` is 32
+    hexadecimal digits that a page of ours was given: a second press of its button finds the link
+    of the first. "" lets chance decide now.
+    """
 
     scope: LinkScope
     number: str = ""
     customer_id: int = 0
-    lifetime: timedelta = DEFAULT_LIFETIME
+    lifetime: timedelta | None = None
+    chance: str = field(default="", repr=False)
+
+    @property
+    def good_for(self) -> timedelta:
+        """Gives how long the link will be good."""
+        return self.scope.usual_lifetime if self.lifetime is None else self.lifetime
+
+
+class MailStanding(StrEnum):
+    """What became of an e-mail with a link."""
+
+    QUEUED = "queued"
+    REFUSED = "refused"
+    NOT_REACHED = "not_reached"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +117,55 @@ class Links:
             ValueError: the lifetime is not positive or longer than `LONGEST_LIFETIME`.
             RetryableError, OutcomeUnknownError, RejectedError: Splynx could not be asked.
         """
-        if not timedelta(0) < order.lifetime <= LONGEST_LIFETIME:
+        if not timedelta(0) < order.good_for <= LONGEST_LIFETIME:
             raise ValueError(f"A link is good for 1 to {LONGEST_LIFETIME.days} days.")
         owner = await self._owner(order)
         if owner is None or not maker.may_touch(owner[0].partner_id):
             return None
         link = self._new_link(order, maker, *owner)
-        token = token_text(self._ids.token())
+        token = token_text(order.chance or self._ids.token())
+        digest = token_digest(token)
 
-        def work(unit: Unit) -> None:
-            unit.add_link(link, digest=token_digest(token))
-            facts = {"expires": f"{link.expires_at:%Y-%m-%d}", "scope": link.scope.value}
-            unit.record(AuditEntry(link.made_at, "link.made", maker.actor, facts=_of(link) | facts))
+        def work(unit: Unit) -> PaymentLink | None:
+            known = unit.link_of_digest(digest) if order.chance else None
+            if known is None:
+                unit.add_link(link, digest=digest)
+                facts = _of(link) | {
+                    "expires": f"{link.expires_at:%Y-%m-%d}",
+                    "scope": link.scope.value,
+                }
+                unit.record(AuditEntry(link.made_at, "link.made", maker.actor, facts=facts))
+            return known
 
-        await self._store.run(work)
-        return MadeLink(link, token)
+        known = await self._store.run(work)
+        return MadeLink(link, token) if known is None else MadeLink(known, token, is_new=False)
+
+    async def send(self, link: PaymentLink, mail: Mail, maker: Maker) -> MailStanding:
+        """Hands an e-mail with a new link to Splynx, once; whatever comes of it is not repeated."""
+        try:
+            await self._splynx.queue_mail(mail)
+        except OutcomeUnknownError:
+            standing = MailStanding.UNKNOWN
+        except RetryableError:
+            return MailStanding.NOT_REACHED
+        except RejectedError:
+            return MailStanding.REFUSED
+        else:
+            standing = MailStanding.QUEUED
+        now, facts = self._clock.now(), _of(link) | {"outcome": standing.value}
+        await self._store.run(
+            lambda unit: unit.record(AuditEntry(now, "link.mailed", maker.actor, facts=facts))
+        )
+        return standing
 
     async def open(self, token: str) -> PaymentLink | None:
         """Gives the link of a token; None for one that opens nothing.
 
-        Unknown, expired and revoked ones cost the same: one reading, nothing written.
+        One that is used up is given: it still says so, and opens nothing else. Unknown, expired and revoked ones cost the same: one reading, nothing written.
         """
         digest, now = token_digest(token), self._clock.now()
         link = await self._store.read(lambda unit: unit.link_of_digest(digest))
-        return link if link is not None and link.state(now) is LinkState.VALID else None
+        return link if link is not None and link.state(now) in _OPENED else None
 
     async def count_use(self, link: PaymentLink) -> None:
         """Counts that something was shown by a link."""
@@ -222,7 +274,7 @@ class Links:
             document_number=document.number if document else "",
             made_at=now,
             made_by=maker.actor,
-            expires_at=now + order.lifetime,
+            expires_at=now + order.good_for,
         )
 
 

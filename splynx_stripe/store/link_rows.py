@@ -20,6 +20,15 @@ _USE = (
     .where(_l.id == bindparam("of_id"))
     .values(uses=_l.uses + 1, last_used_at=bindparam("now", type_=_l.last_used_at.type))
 )
+_USE_UP = (
+    update(payment_links)
+    .where(
+        _l.id == bindparam("of_id"),
+        _l.scope == LinkScope.CREDENTIAL.value,
+        _l.used_up_at.is_(None),
+    )
+    .values(used_up_at=bindparam("now", type_=_l.used_up_at.type))
+)
 _REVOKE = (
     update(payment_links)
     .where(_l.id == bindparam("of_id"), _l.revoked_at.is_(None))
@@ -31,6 +40,7 @@ _REVOKE_ALL = (
         or_(bindparam("of_partner") == 0, _l.partner_id == bindparam("of_partner")),
         _l.splynx_customer_id == bindparam("of_customer"),
         _l.revoked_at.is_(None),
+        _l.used_up_at.is_(None),
         _l.expires_at > bindparam("now", type_=_l.expires_at.type),
     )
     .values(revoked_at=bindparam("now", type_=_l.revoked_at.type))
@@ -94,6 +104,9 @@ class LinkRows(UnitPart):
     def use_link(self, link_id: str, *, now: datetime) -> None:
         self._connection.execute(_USE, {"of_id": link_id, "now": now})
 
+    def use_up_link(self, link_id: str, *, now: datetime) -> bool:
+        return self._connection.execute(_USE_UP, {"of_id": link_id, "now": now}).rowcount > 0
+
     def revoke_link(self, link_id: str, *, now: datetime) -> bool:
         return self._connection.execute(_REVOKE, {"of_id": link_id, "now": now}).rowcount > 0
 
@@ -141,6 +154,7 @@ def _link(row: RowMapping) -> PaymentLink:
         revoked_at=row["revoked_at"],
         uses=row["uses"],
         last_used_at=row["last_used_at"],
+        used_up_at=row["used_up_at"],
     )
 
 

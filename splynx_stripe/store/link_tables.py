@@ -9,6 +9,7 @@ from splynx_stripe.store.columns import Prose, UtcMoment, exact_text
 from splynx_stripe.store.tables import metadata
 
 _SCOPES = ", ".join(f"'{scope}'" for scope in sorted(LinkScope))
+_OF_CUSTOMERS = ", ".join(f"'{scope}'" for scope in sorted(LinkScope) if scope.is_of_customer)
 
 payment_links = Table(
     "payment_links",
@@ -26,9 +27,13 @@ payment_links = Table(
     Column("revoked_at", UtcMoment),
     Column("uses", BigInteger, nullable=False),
     Column("last_used_at", UtcMoment),
+    Column("used_up_at", UtcMoment),
     UniqueConstraint("digest", name="uq_payment_links_digest"),
     CheckConstraint(f"scope IN ({_SCOPES})", name="ck_payment_links_scope"),
-    CheckConstraint("(document_id = 0) = (scope = 'customer')", name="ck_payment_links_document"),
+    CheckConstraint(
+        f"(document_id = 0) = (scope IN ({_OF_CUSTOMERS}))", name="ck_payment_links_document"
+    ),
+    CheckConstraint("used_up_at IS NULL OR scope = 'credential'", name="ck_payment_links_used_up"),
     CheckConstraint("length(digest) = 64 AND made_by <> ''", name="ck_payment_links_digest"),
     CheckConstraint("uses >= 0", name="ck_payment_links_uses"),
 )

@@ -10,7 +10,13 @@ from sqlalchemy import RowMapping, bindparam, insert, select, update
 from splynx_stripe.domain.consent import Consent, ConsentWay
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.payment_method import Microdeposits
-from splynx_stripe.domain.setup import JOINABLE_SETUP_STATES, Setup, SetupNewsKind, SetupState
+from splynx_stripe.domain.setup import (
+    JOINABLE_SETUP_STATES,
+    LIVE_SETUP_STATES,
+    Setup,
+    SetupNewsKind,
+    SetupState,
+)
 from splynx_stripe.domain.stripe import PaymentFailure, StripeAccount
 from splynx_stripe.store.credential_tables import setups
 from splynx_stripe.store.rows import UnitPart
@@ -42,6 +48,16 @@ _JOINABLE = (
     .order_by(_s.prepared_at.desc(), _s.id.desc())
     .limit(1)
 )
+_LIVE_OF = (
+    select(setups)
+    .where(
+        _s.account == bindparam("account"),
+        _s.splynx_customer_id == bindparam("customer"),
+        _s.consent_actor == bindparam("actor"),
+        _s.state.in_(sorted(LIVE_SETUP_STATES)),
+    )
+    .order_by(_s.prepared_at, _s.id)
+)
 _DUE = (
     select(setups)
     .where(
@@ -72,6 +88,12 @@ class SetupRows(UnitPart):
         values = {"account": account.key, "customer": customer_id, "kind": kind, "since": since}
         row = self._connection.execute(_JOINABLE, values).mappings().first()
         return _setup(row) if row is not None else None
+
+    def live_setups_of(
+        self, account: StripeAccount, customer_id: int, *, actor: str
+    ) -> Sequence[Setup]:
+        values = {"account": account.key, "customer": customer_id, "actor": actor}
+        return [_setup(row) for row in self._connection.execute(_LIVE_OF, values).mappings()]
 
     def setups_to_look_at(self, now: datetime, limit: int) -> Sequence[Setup]:
         rows = self._connection.execute(_DUE, {"now": now, "limit": limit}).mappings()

@@ -8,8 +8,10 @@ from typing import Protocol
 
 from splynx_stripe.domain.consent import Consent
 from splynx_stripe.domain.credential import Move
+from splynx_stripe.domain.link import PaymentLink
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.flows.credentials import CredentialsView
+from splynx_stripe.flows.saving_by_link import LinkView
 from splynx_stripe.flows.setup_credential import Proof, SetupOutcome, SetupStart
 
 
@@ -47,9 +49,32 @@ class Saving(Protocol):
         ...
 
 
+class ByLink(Protocol):
+    """Saving without signing in (`flows.saving_by_link.SavingByLink`)."""
+
+    async def view(self, link: PaymentLink) -> LinkView | None:
+        """Shows what can be saved; None where the link opens nothing any more."""
+        ...
+
+    async def start(self, link: PaymentLink, kind: PaymentKind, consent: Consent) -> SetupStart:
+        """Makes sure that there is one SetupIntent, and no other of this link."""
+        ...
+
+    async def outcome(self, link: PaymentLink, setup_id: str) -> SetupOutcome:
+        """Tells how a setup of this link stands."""
+        ...
+
+    async def prove(
+        self, link: PaymentLink, setup_id: str, *, amounts: Sequence[int], code: str
+    ) -> Proof:
+        """Proves a bank account of this link by micro-deposits."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class CredentialDesk:
     """What the daemon hands over for the pages of saved credentials."""
 
     saved: SavedList
     saving: Saving
+    by_link: ByLink

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from splynx_stripe.web.admin import credentials as office
-from splynx_stripe.web.customer import credentials as customer, credentials_add as adding
+from splynx_stripe.web.admin import credentials as office, credentials_link
+from splynx_stripe.web.customer import (
+    credentials as customer,
+    credentials_add as adding,
+    credentials_by_link as by_link,
+)
 
 
 def add_credential_routes(router: web.UrlDispatcher, base: str) -> None:
@@ -27,6 +31,7 @@ def add_credential_routes(router: web.UrlDispatcher, base: str) -> None:
     router.add_post(
         f"{here}/{{credential}}/remove", customer.remove_credential, name="credentials-remove"
     )
+    _add_link_routes(router, f"{base}/pay/{{token}}")
     _add_office_routes(
         router,
         f"{base}/admin/customers/{{customer}}/credentials",
@@ -34,10 +39,18 @@ def add_credential_routes(router: web.UrlDispatcher, base: str) -> None:
     )
 
 
+def _add_link_routes(router: web.UrlDispatcher, here: str) -> None:
+    name = "link-credential"
+    router.add_post(f"{here}/start", by_link.start_saving_by_link, name=f"{name}-start")
+    router.add_get(f"{here}/result", by_link.result_of_saving_by_link, name=f"{name}-result")
+    router.add_post(f"{here}/prove/{{setup}}", by_link.prove_by_link, name=f"{name}-prove")
+
+
 def _add_office_routes(router: web.UrlDispatcher, here: str, *, find: str) -> None:
     name = "admin-credentials"
     router.add_get(find, office.find_customer_page, name=f"{name}-find")
     router.add_get(here, office.customer_credentials_page, name=name)
+    router.add_post(f"{here}/link", credentials_link.make_saving_link, name=f"{name}-link")
     router.add_get(f"{here}/add", office.customer_credential_form_page, name=f"{name}-add")
     router.add_post(f"{here}/start", office.start_customer_credential, name=f"{name}-start")
     router.add_get(f"{here}/result", office.customer_credential_result_page, name=f"{name}-result")

@@ -14,7 +14,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from splynx_stripe.domain.link import DEFAULT_LIFETIME, LONGEST_LIFETIME, LinkScope, MadeLink
+from splynx_stripe.domain.link import LONGEST_LIFETIME, LinkScope, MadeLink
 from splynx_stripe.flows.links import LinkOrder, Maker
 from splynx_stripe.web.customer.signed_link import link_url
 from splynx_stripe.web.edge import EDGE
@@ -28,28 +28,33 @@ _LONGEST_KEY = 128
 _BEARER = "Bearer "
 
 _Number = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Id = Annotated[int, Field(gt=0, lt=2**63)]
 _Days = Annotated[int, Field(ge=1, le=LONGEST_LIFETIME.days)]
 
 
 class _Order(BaseModel):
-    """The body: exactly one of the three, and for how many days."""
+    """The body: exactly one of the four, and for how many days."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     invoice: _Number | None = None
     proforma: _Number | None = None
-    customer: Annotated[int, Field(gt=0, lt=2**63)] | None = None
-    days: _Days = DEFAULT_LIFETIME.days
+    customer: _Id | None = None
+    save_card: _Id | None = None
+    days: _Days | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> _Order:
-        if sum(each is not None for each in (self.invoice, self.proforma, self.customer)) != 1:
-            raise ValueError("Name exactly one of invoice, proforma and customer.")
+        given = (self.invoice, self.proforma, self.customer, self.save_card)
+        if sum(each is not None for each in given) != 1:
+            raise ValueError("Name exactly one of invoice, proforma, customer and save_card.")
         return self
 
     def order(self) -> LinkOrder:
         """Gives what the flow is asked for."""
-        lifetime = timedelta(days=self.days)
+        lifetime = None if self.days is None else timedelta(days=self.days)
+        if self.save_card is not None:
+            return LinkOrder(LinkScope.CREDENTIAL, customer_id=self.save_card, lifetime=lifetime)
         if self.customer is not None:
             return LinkOrder(LinkScope.CUSTOMER, customer_id=self.customer, lifetime=lifetime)
         if self.invoice is not None:
@@ -105,8 +110,8 @@ async def _order(request: web.Request) -> LinkOrder | str:
     except (ValidationError, JSONDecodeError):
         most = LONGEST_LIFETIME.days
         return (
-            'Send {"invoice": "number"}, {"proforma": "number"} or {"customer": id}, and'
-            f' optionally "days" from 1 to {most}.'
+            'Send {"invoice": "number"}, {"proforma": "number"}, {"customer": id} or'
+            f' {{"save_card": customer id}}, and optionally "days" from 1 to {most}.'
         )
 
 

@@ -93,7 +93,7 @@ class CredentialHouse:
     async def save_card(self, number: str = "4242424242424242", customer: int = ANNA) -> Credential:
         """A customer saves a card and sees the result page."""
         started = await self.saving.start(customer, PaymentKind.CARD, self.consent(customer))
-        await self.confirm(started.client_secret, _card(number))
+        await self.confirm(started.client_secret, card_form(number))
         outcome = await self.saving.outcome(started.setup_id, customer, "customer")
         assert outcome.credential is not None
         return outcome.credential
@@ -181,7 +181,8 @@ class CredentialHouse:
         return None
 
 
-def _card(number: str) -> dict[str, str]:
+def card_form(number: str) -> dict[str, str]:
+    """Gives what a browser sends for a card."""
     return {
         "payment_method_data[type]": "card",
         "payment_method_data[card][number]": number,

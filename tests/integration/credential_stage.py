@@ -14,12 +14,14 @@ from splynx_stripe.domain.credential import (
     DeadReason,
     Move,
 )
+from splynx_stripe.domain.link import PaymentLink
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.payment_method import BankFace, CardFace, Microdeposits
 from splynx_stripe.domain.splynx import Company, SplynxCustomer
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.credentials import CredentialItem, CredentialsView
+from splynx_stripe.flows.saving_by_link import LinkView
 from splynx_stripe.flows.setup_credential import (
     Proof,
     SetupOutcome,
@@ -68,6 +70,41 @@ def usual_items() -> list[CredentialItem]:
 
 
 @dataclass
+class FakeByLink:
+    """What a link can save, and what was asked of the flow."""
+
+    seen: LinkView | None = None
+    start_answer: SetupStart = field(
+        default_factory=lambda: SetupStart(SetupStanding.READY, "set_9", SETUP_SECRET)
+    )
+    outcome_answer: SetupOutcome = field(
+        default_factory=lambda: SetupOutcome(SetupStanding.SAVED, PaymentKind.CARD)
+    )
+    proof: Proof = Proof.PROVEN
+    started: list[tuple[str, PaymentKind, Consent]] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    proofs: list[tuple[str, str, tuple[int, ...], str]] = field(default_factory=list)
+
+    async def view(self, link: PaymentLink) -> LinkView | None:
+        del link
+        return self.seen
+
+    async def start(self, link: PaymentLink, kind: PaymentKind, consent: Consent) -> SetupStart:
+        self.started.append((link.id, kind, consent))
+        return self.start_answer
+
+    async def outcome(self, link: PaymentLink, setup_id: str) -> SetupOutcome:
+        self.asked.append((link.id, setup_id))
+        return self.outcome_answer
+
+    async def prove(
+        self, link: PaymentLink, setup_id: str, *, amounts: Sequence[int], code: str
+    ) -> Proof:
+        self.proofs.append((link.id, setup_id, tuple(amounts), code))
+        return self.proof
+
+
+@dataclass
 class FakeCredentials:
     """What customers have saved, and what was asked of the flows."""
 
@@ -86,9 +123,10 @@ class FakeCredentials:
     removed: list[tuple[int, str, str]] = field(default_factory=list)
     started: list[tuple[int, PaymentKind, Consent]] = field(default_factory=list)
     proofs: list[tuple[str, int, tuple[int, ...], str]] = field(default_factory=list)
+    by_link: FakeByLink = field(default_factory=FakeByLink)
 
     def desk(self) -> CredentialDesk:
-        return CredentialDesk(self, self)
+        return CredentialDesk(self, self, self.by_link)
 
     async def view(self, customer_id: int) -> CredentialsView | None:
         partner = self.partner_of.get(customer_id)

@@ -47,6 +47,15 @@ def test_a_link_is_made_listed_and_revoked(connected: Office) -> None:
     assert "revoked" in connected.run("links", "list", "--customer", "17").stdout
 
 
+def test_a_link_that_saves_a_card_is_made_for_a_week(connected: Office) -> None:
+    made = connected.run("links", "make", "--save-card", "17")
+    listed = connected.run("links", "list")
+
+    assert made.exit_code == 0, made.stderr
+    assert "/stripe/pay/" in made.stdout
+    assert "saving a payment method of customer 17" in listed.stdout
+
+
 def test_all_links_of_a_customer_are_revoked(connected: Office) -> None:
     for _ in range(2):
         assert connected.run("links", "make", "--customer", "17").exit_code == 0
@@ -61,6 +70,8 @@ def test_all_links_of_a_customer_are_revoked(connected: Office) -> None:
         (("make",), 2, "Name exactly one"),
         (("make", "--invoice", "1", "--customer", "2"), 2, "Name exactly one"),
         (("make", "--customer", "17", "--days", "0"), 2, "not in the range"),
+        (("make", "--customer", "17", "--save-card", "17"), 2, "Name exactly one"),
+        (("make", "--save-card", "999"), 1, "No link was made"),
         (("revoke",), 2, "Name a link"),
         (("revoke", "lnk_x"), 1, "Nothing was changed"),
         (("revoke-api-key", "lky_x"), 1, "Nothing was changed"),

@@ -268,7 +268,7 @@ async def test_a_links_token_is_no_key_and_a_key_no_link(desk: Desk) -> None:
 
 
 def _constraints() -> Iterator[tuple[str, str]]:
-    row = "'lnk_1','{d}','{s}',1,17,{doc},'n','t','admin:1','t',NULL,{uses},NULL"
+    row = "'lnk_1','{d}','{s}',1,17,{doc},'n','t','admin:1','t',NULL,{uses},NULL,NULL"
     digest = "0" * 64
     yield "scope", row.format(d=digest, s="other", doc=1, uses=0)
     yield "document", row.format(d=digest, s="customer", doc=1, uses=0)

@@ -190,7 +190,7 @@ class FakeOverview:
 
     async def top_up(self, customer_id: int, amount_text: str, token: str) -> PaymentView:
         self.asked.append((customer_id, token))
-        return self.top_ups.get(amount_text, PaymentView(Standing.NOT_FOUND, terms=TERMS))
+        return self.top_ups.get(amount_text, PaymentView(Standing.NOT_FOUND, terms=self.seen.terms))
 
     async def history(
         self, customer_id: int, *, before: str, limit: int

@@ -12,6 +12,7 @@ from typing import TypeVar
 import aiohttp
 
 from splynx_stripe.domain.errors import BrokenInvariantError, NotFoundError, OutcomeUnknownError
+from splynx_stripe.domain.mail import Mail
 from splynx_stripe.domain.splynx import (
     Company,
     Document,
@@ -39,6 +40,7 @@ from splynx_stripe.gateways.splynx.resources import (
     CUSTOMERS,
     DOWNLOADS,
     INVOICES,
+    MAIL,
     PARTNERS,
     PAYMENT_METHODS,
     PAYMENTS,
@@ -194,6 +196,17 @@ class SplynxHttpGateway:
         except NotFoundError:
             return None
         return understood(call, answer, lambda value: wire.receipt(wire.row(value)))
+
+    async def queue_mail(self, mail: Mail) -> None:
+        """Hands an e-mail to Splynx's queue (3.20). NOT idempotent: two calls are two e-mails."""
+        body: dict[str, object] = {
+            "type": "add-on",
+            "subject": mail.subject,
+            "recipient": mail.recipient,
+            "message": mail.html,
+            "customer_id": mail.customer_id,
+        }
+        await self._api.add(MAIL, body)
 
     async def set_document_status(
         self, kind: DocumentKind, document_id: int, status: DocumentStatus

@@ -53,6 +53,7 @@ ADMINISTRATORS = Resource(
     "admin/administration/administrators", r"api\admin\administration\Administrators"
 )
 COMPANY_INFO = Resource("admin/config/company-info", r"api\admin\config\CompanyInfo")
+MAIL = Resource("admin/config/mail", r"api\admin\config\Mail")
 DOWNLOADS = Resource("admin/config/download", r"api\admin\config\Download")
 API_CHECK = Resource("admin/api/check", r"api\admin\api\Check")
 TOKENS = Resource("admin/auth/tokens", r"api\admin\auth\Tokens", items_are_secret=True)

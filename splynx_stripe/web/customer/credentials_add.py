@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from splynx_stripe.domain.consent import Consent, ConsentWay
 from splynx_stripe.domain.payment_kind import PaymentKind
+from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.credentials import CredentialsView
 from splynx_stripe.flows.setup_credential import SetupOutcome, SetupStanding, SetupStart
 from splynx_stripe.web.credential_forms import read_setup_order
@@ -23,10 +25,11 @@ from splynx_stripe.web.customer.credentials_wording import (
     ADD_TITLES,
     RESULTS,
     STARTS,
+    ResultWords,
 )
 from splynx_stripe.web.edge import EDGE
 from splynx_stripe.web.errors import NOT_FOUND, NOT_YOURS, TOO_MANY, PageError
-from splynx_stripe.web.i18n import Language, later
+from splynx_stripe.web.i18n import Language
 from splynx_stripe.web.limits import client_address
 from splynx_stripe.web.pages import Link, Notice, render
 from splynx_stripe.web.security import is_foreign
@@ -43,7 +46,7 @@ async def credential_form_page(request: web.Request) -> web.Response:
     wording = consent_wording(kind, view.company.name, language)
     context = (
         shared_context(request, customer, view)
-        | element_context(request, view, kind, language)
+        | element_context(request, view.terms, kind, language)
         | {"wording": wording, "start_url": f"{request.app[EDGE].site.base}/credentials/start"}
     )
     return render(request, "credentials_add.html", language, context)
@@ -98,10 +101,9 @@ def wanted_kind(request: web.Request, view: CredentialsView) -> PaymentKind:
 
 
 def element_context(
-    request: web.Request, view: CredentialsView, kind: PaymentKind, language: Language
+    request: web.Request, terms: Terms | None, kind: PaymentKind, language: Language
 ) -> dict[str, object]:
     """Gives what the page with Stripe's form needs."""
-    terms = view.terms
     return {
         "title": language.say(ADD_TITLES[kind]),
         "kind": kind.value,
@@ -141,9 +143,14 @@ def start_answer(start: SetupStart, language: Language, result_url: str) -> web.
     )
 
 
-def result_notice(outcome: SetupOutcome, language: Language, back: str) -> Notice:
+def result_notice(
+    outcome: SetupOutcome,
+    language: Language,
+    back: str,
+    words_of: Mapping[SetupStanding, ResultWords] = RESULTS,
+) -> Notice:
     """Puts an outcome into words; Stripe's own sentence about a refusal is for people."""
-    words = RESULTS[outcome.standing]
+    words = words_of[outcome.standing]
     sentences = [language.say(words.sentence)]
     if outcome.standing is SetupStanding.FAILED and outcome.failure is not None:
         sentences.insert(0, outcome.failure.message)
@@ -151,5 +158,5 @@ def result_notice(outcome: SetupOutcome, language: Language, back: str) -> Notic
         icon=words.icon,
         title=language.say(words.title),
         sentences=tuple(text for text in sentences if text),
-        links=(Link(language.say(later("Back to the list")), back),),
+        links=(Link(language.say(words.way), back),) if words.way else (),
     )

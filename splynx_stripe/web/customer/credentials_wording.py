@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from splynx_stripe.domain.credential import (
     EXPIRES_SOON_MONTHS,
@@ -80,12 +80,13 @@ DONE: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ResultWords:
-    """What the result page says."""
+    """What the result page says; `way` is the link that leads on from it, "" for none."""
 
     icon: str
     title: str
     sentence: str
     may_change: bool = False
+    way: str = later("Back to the list")
 
 
 RESULTS: Mapping[SetupStanding, ResultWords] = {
@@ -121,6 +122,24 @@ RESULTS: Mapping[SetupStanding, ResultWords] = {
         "warning", later("Nothing to see here"), later("We do not know this page.")
     ),
 }
+RESULTS_BY_LINK: Mapping[SetupStanding, ResultWords] = {
+    **{
+        standing: replace(words, way=later("Try again"))
+        if standing in {SetupStanding.WAITING, SetupStanding.FAILED}
+        else replace(words, way="")
+        for standing, words in RESULTS.items()
+    },
+    SetupStanding.VERIFYING: ResultWords(
+        "clock",
+        RESULTS[SetupStanding.VERIFYING].title,
+        later(
+            "Within one or two working days a very small deposit arrives on your account. Open the"
+            " link that you were sent again then and tell us what you see."
+        ),
+        way=later("Enter it now"),
+    ),
+}
+"""The same where somebody has come by a link and there is no list."""
 STARTS: Mapping[SetupStanding, str] = {
     SetupStanding.NOT_OFFERED: later("This cannot be saved here any more. Please go back."),
     SetupStanding.NOT_FOUND: later("This cannot be saved here any more. Please go back."),
@@ -205,7 +224,7 @@ def _state(item: CredentialItem, language: Language) -> tuple[str, str, str]:
         return language.say(later("Cannot be used")), "bad", language.say(reason) if reason else ""
     if credential.state is CredentialState.VERIFYING:
         text = later("Waits for confirmation")
-        return language.say(text), "care", _how_to_prove(item.microdeposits, language)
+        return language.say(text), "care", how_to_prove(item.microdeposits, language)
     if item.months_left is not None and item.months_left < 0:
         why = later("Many banks renew cards by themselves; if yours does not, add the new one.")
         return language.say(later("Expired")), "bad", language.say(why)
@@ -214,7 +233,8 @@ def _state(item: CredentialItem, language: Language) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def _how_to_prove(kind: Microdeposits, language: Language) -> str:
+def how_to_prove(kind: Microdeposits, language: Language) -> str:
+    """Says what the customer will find on the bank statement."""
     if kind is Microdeposits.DESCRIPTOR_CODE:
         text = later(
             "Within one or two working days a deposit of 0.01 arrives on your account. Its"

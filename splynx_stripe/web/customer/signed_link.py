@@ -1,4 +1,4 @@
-"""Signed payment links: the payment page, or a customer's open documents, for whoever has one.
+"""Signed links: the payment page, a customer's open documents, or the page that saves a card.
 
 What is unknown, expired or revoked is answered alike, in words and in time. A ticket that a page
 carries stays good for its two hours when the link is revoked meanwhile: the debt is still one.
@@ -15,17 +15,16 @@ from splynx_stripe.domain.link import LinkScope, PaymentLink
 from splynx_stripe.domain.splynx import DocumentKind
 from splynx_stripe.flows.overview import Overview
 from splynx_stripe.flows.pay import DocumentQuery, PaymentView, Standing
+from splynx_stripe.web.customer.credentials_by_link import show_saving
+from splynx_stripe.web.customer.link_door import not_valid, opened_link
 from splynx_stripe.web.customer.links import page_path
 from splynx_stripe.web.customer.payment_page import Entrance, Visit, show_payment
-from splynx_stripe.web.customer.wording import NO_MONEY_TAKEN, payable_name, wording_for_page
+from splynx_stripe.web.customer.wording import payable_name, wording_for_page
 from splynx_stripe.web.deps import Site
 from splynx_stripe.web.edge import EDGE
-from splynx_stripe.web.errors import TOO_MANY, PageError
-from splynx_stripe.web.i18n import Language, accepted_languages, later
-from splynx_stripe.web.limits import client_address
-from splynx_stripe.web.pages import Link, Notice, language_of_request, render, render_notice
+from splynx_stripe.web.i18n import Language, accepted_languages
+from splynx_stripe.web.pages import render
 
-_LONGEST_TOKEN = 64
 _ITEM = re.compile(r"(invoice|proforma)-([1-9][0-9]{0,17})")
 
 
@@ -36,16 +35,12 @@ def link_url(site: Site, token: str) -> str:
 
 async def signed_link(request: web.Request) -> web.Response:
     """Shows what the link of the address opens."""
-    edge = request.app[EDGE]
-    token = request.match_info["token"]
-    link = await edge.deps.links.open(token) if len(token) <= _LONGEST_TOKEN else None
+    link, token = await opened_link(request), request.match_info["token"]
     if link is None:
-        if edge.link_limits.misses.wait_s(client_address(request)):
-            raise PageError(TOO_MANY)
-        return _not_valid(request)
-    if edge.link_limits.views.wait_s(link.id):
-        raise PageError(TOO_MANY)
-    await edge.deps.links.count_use(link)
+        return not_valid(request)
+    await request.app[EDGE].deps.links.count_use(link)
+    if link.scope is LinkScope.CREDENTIAL:
+        return await show_saving(request, link)
     if link.scope is LinkScope.CUSTOMER:
         return await _of_customer(request, link, token)
     reference = (link.scope.value, str(link.document_id))
@@ -71,23 +66,6 @@ async def _document(
     entrance = Entrance(f"pay/{token.lower()}", kind, Route.SIGNED_LINK, by_id=True)
     visit = Visit(entrance, f"{kind}-{document_id}", f"link:{link.id}", "")
     return show_payment(request, view, visit)
-
-
-def _not_valid(request: web.Request) -> web.Response:
-    language = language_of_request(request)
-    portal = request.app[EDGE].site.portal_url
-    notice = Notice(
-        icon="lock",
-        title=language.say(later("This link is not valid any more")),
-        sentences=(
-            language.say(NO_MONEY_TAKEN),
-            language.say(
-                later("Please ask for a new link, or sign in to the customer portal to pay.")
-            ),
-        ),
-        links=(Link(language.say(later("Sign in")), f"{portal}login/", leaves_frame=True),),
-    )
-    return render_notice(request, language, notice, status=404)
 
 
 def _list(request: web.Request, overview: Overview, token: str) -> web.Response:

@@ -46,12 +46,18 @@ def _create_payment_links() -> None:
         Column("revoked_at", _word()),
         Column("uses", BigInteger, nullable=False),
         Column("last_used_at", _word()),
+        Column("used_up_at", _word()),
         UniqueConstraint("digest", name="uq_payment_links_digest"),
         CheckConstraint(
-            "scope IN ('customer', 'invoice', 'proforma')", name="ck_payment_links_scope"
+            "scope IN ('credential', 'customer', 'invoice', 'proforma')",
+            name="ck_payment_links_scope",
         ),
         CheckConstraint(
-            "(document_id = 0) = (scope = 'customer')", name="ck_payment_links_document"
+            "(document_id = 0) = (scope IN ('credential', 'customer'))",
+            name="ck_payment_links_document",
+        ),
+        CheckConstraint(
+            "used_up_at IS NULL OR scope = 'credential'", name="ck_payment_links_used_up"
         ),
         CheckConstraint("length(digest) = 64 AND made_by <> ''", name="ck_payment_links_digest"),
         CheckConstraint("uses >= 0", name="ck_payment_links_uses"),

@@ -1,0 +1,21 @@
+"""An e-mail that Splynx is asked to send to a customer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One e-mail. `html` is its text; nothing of it may stand in logs, it can hold a link."""
+
+    customer_id: int
+    recipient: str = field(repr=False)
+    subject: str
+    html: str = field(repr=False)
+
+
+def first_address(addresses: str) -> str:
+    """Gives the first of the addresses that Splynx keeps in one field, separated by commas; or ""."""
+    found = addresses.replace(";", ",").partition(",")[0].strip()
+    return found if "@" in found and found.isprintable() else ""
