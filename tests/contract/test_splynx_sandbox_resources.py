@@ -52,7 +52,7 @@ async def view(splynx: RunningSplynx, path: str) -> dict[str, Any]:
         ("admin/finance/credit-notes", 0),
         ("admin/config/taxes", 1),
         ("admin/config/company-info", 2),
-        ("admin/config/entry-points", 4),
+        ("admin/config/entry-points", 8),
         ("admin/config/modules", 1),
         ("admin/config/mail", 0),
     ],

@@ -128,6 +128,22 @@ async def cancel_a_refund(stage: Running, v1: stripe._v1_services.V1Services) ->
     await v1.refunds.cancel_async(refund.id)
 
 
+async def look_at_a_dispute(stage: Running, v1: stripe._v1_services.V1Services) -> None:
+    intent = await v1.payment_intents.create_async(
+        {
+            "amount": 100,
+            "currency": "eur",
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+            "off_session": True,
+        }
+    )
+    made = stage.sandbox.control.take_back(intent.id, "fraudulent")
+    assert made is not None
+    await v1.disputes.retrieve_async(made["id"])
+    await v1.disputes.list_async()
+
+
 async def test_every_operation_gives_answers_that_fit_the_sdk() -> None:
     async with running() as stage:
         v1 = stage.client().v1
@@ -135,6 +151,7 @@ async def test_every_operation_gives_answers_that_fit_the_sdk() -> None:
         await payments_tour(v1)
         await settings_tour(v1)
         await cancel_a_refund(stage, v1)
+        await look_at_a_dispute(stage, v1)
 
         named = {name.split("{")[0] + name.partition("}")[2] for name in stage.checker.seen}
         wanted = {one.name.split("{")[0] + one.name.partition("}")[2] for one in OPERATIONS}
