@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tests.simulation.clockwork import Scheduler, SimClock, until
-from tests.simulation.stripe_side import Json, StripeSide
+from tests.simulation.stripe_raw import Json
+from tests.simulation.stripe_side import StripeSide
 
 HOUR_S = 3600.0
 _SETTLE_S = (0.0, 20.0, 300.0, 1800.0, 5 * HOUR_S, 26 * HOUR_S, 4 * 24 * HOUR_S)
@@ -53,8 +54,11 @@ class Banks:
         if intent["status"] != "processing":
             return
         self.before_settling(intent)
-        if word == "bank_fail":
+        if word in {"bank_fail", "bank_again"}:
             street.stripe.fail(intent, "insufficient_funds")
+            if word == "bank_again":  # on the page that is still open, without asking us
+                await self._wait(street.rng.choice((0.0, 0.05, 0.3, 2.0, 40.0)))
+                street.stripe.confirm(intent["id"], "bank")
             return
         street.stripe.succeed(intent)
         if word == "bank_return" or self.returns_all:

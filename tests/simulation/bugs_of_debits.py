@@ -263,6 +263,24 @@ _KEPT = (
         ),
     ),
     bug(
+        "a bank account can be charged before it is proven",
+        "I3",
+        (
+            "flows/ask_setup.py",
+            "        is_verified=setup.state is SetupState.SUCCEEDED,",
+            "        is_verified=bool(setup.state),",
+        ),
+    ),
+    bug(
+        "a withdrawn mandate is not heard of",
+        "I2",
+        (
+            "flows/credential_events.py",
+            "                if seen.status is MandateStatus.INACTIVE and current is not None:",
+            "                if not seen.status and current is not None:",
+        ),
+    ),
+    bug(
         "a setup whose event is lost is never looked at",
         "I2",
         (
@@ -273,4 +291,39 @@ _KEPT = (
     ),
 )
 
-DEBIT_BUGS = (*_SEVERAL_AT_ONCE, *_ON_THEIR_WAY, *_TAKEN_BACK, *_KEPT)
+_ACCOUNTS = (
+    bug(
+        "an account that was taken back stays connected",
+        "I8",
+        (
+            "flows/event_door.py",
+            "        if event.type == DEAUTHORIZED:",
+            "        if not event.type:",
+        ),
+        (
+            "flows/account_watch.py",
+            "            if error.code == TAKEN_BACK:",
+            "            if not error.code:",
+        ),
+    ),
+    bug(
+        "an account that was taken back is noticed only by its event",
+        "I8",
+        (
+            "flows/account_watch.py",
+            "            if error.code == TAKEN_BACK:",
+            "            if not error.code:",
+        ),
+    ),
+    bug(
+        "nobody is told that an account was taken back",
+        "I2",
+        (
+            "flows/connections.py",
+            "            if state is ConnectionState.ENDED or under_way:",
+            "            if not held.id:",
+        ),
+    ),
+)
+
+DEBIT_BUGS = (*_SEVERAL_AT_ONCE, *_ON_THEIR_WAY, *_TAKEN_BACK, *_KEPT, *_ACCOUNTS)

@@ -10,7 +10,8 @@ from tests.simulation.disk import Disk
 from tests.simulation.plan import Plan
 from tests.simulation.shares import Shares, ours
 from tests.simulation.splynx_side import Row, SplynxSide
-from tests.simulation.stripe_side import Json, StripeSide
+from tests.simulation.stripe_raw import Json
+from tests.simulation.stripe_side import StripeSide
 
 _IN_FLIGHT_S = 240.0
 """How long a request that was right when it was decided may be on its way."""
@@ -55,7 +56,7 @@ class DebitWatch:
         if is_reopened and self._is_on_its_way(number, since_s=_DECIDED_S):
             self._break("I1", f"{number} is set unpaid while our debit is on its way")
         if status == "not_paid" and document["status"] == "paid":
-            self._is_open_again(number)
+            self._is_open_again(document)
 
     def _is_on_its_way(self, number: str, *, within_s: float = 0.0, since_s: float = 0.0) -> bool:
         """Says whether a debit is, or was a moment ago, on its way, and for how long already."""
@@ -75,13 +76,14 @@ class DebitWatch:
                 return True
         return False
 
-    def _is_open_again(self, number: str) -> None:
-        """A paid document is opened only where the bank took our money for it back."""
-        for intent in ours(self._scene.stripe):
-            is_about = any(share.name == number for share in self._shares.of(intent))
-            if is_about and self._shares.returned(intent) is not None:
-                return
-        self._break("I4", f"{number} is opened again, and no debit of it came back")
+    def _is_open_again(self, document: Row) -> None:
+        """A paid document is opened only where the money that paid it went back to the bank."""
+        for row in self._scene.splynx.payments:
+            if row["id"] == document["payment_id"]:
+                receipt = self._shares.receipt(row["receipt_number"])
+                if receipt is not None and self._shares.returned(receipt.intent) is not None:
+                    return
+        self._break("I4", f"{document['number']} is opened again, and its money did not go back")
 
     def bank_speaks(self, intent: Json) -> None:
         """Looks at the documents of a debit that has been on its way for long (not always)."""

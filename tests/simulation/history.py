@@ -29,7 +29,8 @@ from tests.simulation.people import People
 from tests.simulation.plan import STRANGER, Act, Plan
 from tests.simulation.process import Process
 from tests.simulation.splynx_side import SplynxSide, Switches
-from tests.simulation.stripe_side import DEAUTHORIZED, Json, StripeSide
+from tests.simulation.stripe_raw import Json
+from tests.simulation.stripe_side import DEAUTHORIZED, StripeSide
 from tests.simulation.verdict import Verdict
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class History:
         self.disk = disk
         self.disk.clear("ins_sim", plan.start)
         self.stripe = StripeSide(self.rng, self.clock)
-        self.splynx = SplynxSide(Switches())
+        self.splynx = SplynxSide(Switches(reopens_by_reversal=plan.seed % 2 == 0))
         self.splynx.now_s = self.clock.monotonic
         self.poll_every_s = 200.0 if plan.webhooks == "lost" else 600.0
         self.has_changed_pace = Stamp()

@@ -17,7 +17,8 @@ from tests.simulation.people import People
 from tests.simulation.plan import Plan
 from tests.simulation.process import Process
 from tests.simulation.splynx_side import SplynxSide
-from tests.simulation.stripe_side import Json, StripeSide
+from tests.simulation.stripe_raw import Json
+from tests.simulation.stripe_side import StripeSide
 
 CREATE = "Stripe payment_intents.create"
 POST_PAYMENT = "Splynx POST admin/finance/payments"

@@ -25,7 +25,8 @@ from tests.simulation.plan import Plan
 from tests.simulation.process import ACCOUNTS
 from tests.simulation.shares import Receipt, Shares, in_units, is_ours, ours
 from tests.simulation.splynx_side import Row, SplynxSide
-from tests.simulation.stripe_side import OPEN, Json, StripeSide
+from tests.simulation.stripe_raw import OPEN, Json
+from tests.simulation.stripe_side import StripeSide
 
 PROMISES: Mapping[str, str] = {
     "I1": "single collection",
@@ -367,16 +368,24 @@ class Oracle:
             for attempt_id, state, seen, intent_id in rows.fetchall():
                 self._attempt_moved(attempt_id, state, seen, intent_id)
         if "collections" in changed:
-            for collection_id, state in raw.execute("SELECT id, state FROM collections"):
-                if self._collections.get(collection_id) == "booked" and state != "booked":
-                    self._came_back(collection_id, state)
-                self._collections[collection_id] = state
+            self._collections_moved()
         if "credentials" in changed:
             self.kept.after_commit()
-        if "connections" in changed and not is_connected(self._evidence.disk):
-            self.ended_at_s = min(self.ended_at_s, self._evidence.clock.elapsed_s)
+        if "connections" in changed and self._evidence.plan.revokes:
+            self._connection_moved()
         if "inbox" in changed:
             self._handled_means_done()
+
+    def _connection_moved(self) -> None:
+        if not is_connected(self._evidence.disk):
+            self.ended_at_s = min(self.ended_at_s, self._evidence.clock.elapsed_s)
+
+    def _collections_moved(self) -> None:
+        rows = self._evidence.disk.raw.execute("SELECT id, state FROM collections").fetchall()
+        for collection_id, state in rows:
+            if self._collections.get(collection_id) == "booked" and state != "booked":
+                self._came_back(collection_id, state)
+            self._collections[collection_id] = state
 
     def _came_back(self, collection_id: str, state: str) -> None:
         """What is booked stays booked, unless the bank took it back and that is booked too."""

@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Protocol, TypeVar
 
 from splynx_stripe.domain.collection import Route
@@ -19,6 +20,7 @@ from tests.simulation.connected import CONNECTED
 from tests.simulation.oracle import Oracle, Violation
 from tests.simulation.plan import STRANGER, Act, Debt, Plan
 from tests.simulation.process import ACCOUNTS, Flows, Process
+from tests.simulation.saved_side import RIGHT_AMOUNTS
 from tests.simulation.splynx_side import SplynxSide
 from tests.simulation.stripe_side import StripeSide
 
@@ -88,6 +90,8 @@ class People:
             case "less" | "more":
                 factor = Decimal("0.5") if act.kind == "less" else Decimal("1.5")
                 town.splynx.change_due(debt.key, factor)
+            case "withdraw":
+                town.stripe.withdraw(debt.customer_id)
             case "revoke":
                 town.stripe.revoke(CONNECTED.name)
             case "foreign":
@@ -189,7 +193,8 @@ class People:
         if process is None:
             return
         setup, customer_id = process.flows.setup, debt.customer_id
-        kind = PaymentKind.ACH if word == "bank" else PaymentKind.CARD
+        word, _, typed = word.partition(":")
+        kind = PaymentKind.ACH if word in {"bank", "deposits"} else PaymentKind.CARD
         consent = Consent(town.clock.now(), ConsentWay.ONLINE, f"customer:{customer_id}")
         start = await town.ask(process, lambda: setup.start(customer_id, kind, consent))
         if start is None or start.standing is not SetupStanding.READY:
@@ -201,6 +206,19 @@ class People:
         if town.rng.randrange(2):
             setup_id = start.setup_id
             await town.ask(process, lambda: setup.outcome(setup_id, customer_id, "sim"))
+        for each in typed.split(","):
+            await self._prove(start.setup_id, customer_id, each)
+
+    async def _prove(self, setup_id: str, customer_id: int, typed: str) -> None:
+        """Types the two small amounts that the bank shows, after a while."""
+        town = self._town
+        await until(town.clock.elapsed_s + town.rng.choice((30, 600, 1500)))
+        process = town.some_process()
+        if process is None or not typed:
+            return
+        setup, amounts = process.flows.setup, RIGHT_AMOUNTS if typed == "right" else [1, 2]
+        prove = partial(setup.prove, amounts=amounts, code="", actor="sim")
+        await town.ask(process, lambda: prove(setup_id, customer_id))
 
     async def _remove(self, debt: Debt) -> None:
         """Removes the first of what is kept."""

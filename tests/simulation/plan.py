@@ -21,9 +21,16 @@ _CARDS = (
 _BANKS = (
     *("bank", "bank", "bank", "bank_return", "bank_return", "bank_fail", "bank_fail,good"),
     *("bank_fail,bank", "bank_fail,bank_return", "leave,bank", "declined,bank", "disputed"),
+    *("bank_again", "bank_again"),
 )
 _KINDS = (CARD, CARD, CARD, (*CARD, "ach"), (*CARD, "ach"), ("ach",))
 """What customers of the first partner can pay with; the second one takes cards only."""
+
+_KEEPABLE = (
+    *("bank", "bank", "card", "deposits:right", "deposits:right", "deposits:wrong,right"),
+    *("deposits:wrong,wrong,wrong", "deposits:"),
+)
+"""What is kept; a bank account often has to be proven by what somebody types, right or wrong."""
 
 _ROUTES = ("portal", "link")
 STRANGER = 4711
@@ -115,7 +122,10 @@ def make_plan(seed: int, faults: Sequence[int] = (), choices: Sequence[int] = ()
     kinds = rng.choice(_KINDS[-3:] if _LATE_RETURNS in faults else _KINDS)
     debts = _debts(rng, partner=1 if _LATE_RETURNS in faults else 0)
     acts = [act for number in range(len(debts)) for act in _acts(rng, number, kinds)]
-    acts += _acts_of_several(rng, debts, kinds)
+    together = _acts_of_several(rng, debts, kinds)
+    if together and rng.randrange(3):  # nobody pays them one by one before
+        acts = [act for act in acts if act.kind != "pay" or act.at_s > together[-1].at_s]
+    acts += together
     acts += [
         Act(rng.randrange(0, 900), "revoke", number)
         for number, debt in enumerate(debts)
@@ -218,12 +228,14 @@ def _top_ups(rng: random.Random, kinds: tuple[str, ...]) -> list[Act]:
 
 def _savings(rng: random.Random, debts: int, kinds: tuple[str, ...]) -> list[Act]:
     """Somebody keeps a card or bank account, sometimes twice, and removes it again sometimes."""
-    if rng.randrange(6):
+    if rng.randrange(5):
         return []
     debt, acts = rng.randrange(debts), []
     for _ in range(rng.choice((1, 1, 2))):
-        words = ("card", "card", "declined", "leave") if kinds == CARD else ("bank", "card", "bank")
+        words = ("card", "card", "declined", "leave") if kinds == CARD else _KEEPABLE
         acts.append(Act(rng.randrange(0, 900), "save", debt, rng.choice(words), saves=True))
+    if rng.randrange(2) == 0 and kinds != CARD:
+        acts.append(Act(rng.randrange(300, 1500), "withdraw", debt, saves=True))
     if rng.randrange(3) == 0:
         acts.append(Act(rng.randrange(300, 1500), "remove", debt, saves=True))
     return acts

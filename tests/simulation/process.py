@@ -18,6 +18,7 @@ from splynx_stripe.domain.errors import (
     OutcomeUnknownError,
     RejectedError,
     RetryableError,
+    StaleWriteError,
 )
 from splynx_stripe.domain.inbox import InboxSource
 from splynx_stripe.domain.message_template import DEFAULT_MESSAGE_TEMPLATE
@@ -391,7 +392,10 @@ class Process:
         """Looks after saved cards, as `schedule/credential_round.py` does, less often."""
         world = self._world
         while True:
-            await self._quietly(self.flows.tend.run_once)
+            try:
+                await self._quietly(self.flows.tend.run_once)
+            except (RejectedError, StaleWriteError) as error:
+                log.info("saved.waits", extra={"error": str(error)})
             is_early = world.clock.elapsed_s < _ASKS_IN_VAIN_S
             pace_s = _TENDS_EVERY_S if is_early else world.poll_every_s
             await until(world.clock.elapsed_s + pace_s, world.has_changed_pace)

@@ -13,7 +13,8 @@ from decimal import Decimal
 from splynx_stripe.domain.metadata import ATTEMPT, INSTALLATION, PARTNER
 from tests.simulation.disk import Disk
 from tests.simulation.process import ACCOUNTS
-from tests.simulation.stripe_side import Json, StripeSide
+from tests.simulation.stripe_raw import Json
+from tests.simulation.stripe_side import StripeSide
 
 _PLACES = {"USD": 2, "JPY": 0}
 _DEBT = """

@@ -21,7 +21,8 @@ from splynx_stripe.gateways.stripe.errors import Operation
 from splynx_stripe.gateways.stripe.gateway import StripeSdkGateway
 from tests.simulation.clockwork import SimClock
 from tests.simulation.network import LostError, Network, RefusedError
-from tests.simulation.stripe_side import Asked, Json, Raw, StripeSide
+from tests.simulation.stripe_raw import Asked, Json, Raw
+from tests.simulation.stripe_side import StripeSide
 
 TIMEOUT_S = 30.0
 
@@ -47,6 +48,9 @@ class _Sdk:
 
     def cancel_async(self, intent_id: str, *_params: object) -> None:
         self.params = {"id": intent_id}
+
+    def verify_microdeposits_async(self, intent_id: str, params: Json) -> None:
+        self.params = {"id": intent_id, **params}
 
     def retrieve_current_async(self, **_options: object) -> None:
         self.params = {}

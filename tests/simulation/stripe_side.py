@@ -4,41 +4,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+
+from typing_extensions import override
 
 from tests.simulation.clockwork import SimClock
 from tests.simulation.network import Spoil
+from tests.simulation.saved_side import SavedSide
+from tests.simulation.stripe_raw import BANK, OPEN, Asked, Json, Raw, error
 
 KEYS_LIVE_S = 24 * 3600.0
 EVENTS_LISTED_S = 30 * 24 * 3600.0
 _ROUNDED_S = 2.0
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
 DEAUTHORIZED = "account.application.deauthorized"
-BANK = "us_bank_account"
-OPEN = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
-
-Json = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Raw:
-    """A status and a body, as they come over the wire."""
-
-    status: int
-    body: Json
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as it arrives: of which account, what, with which idempotency key."""
-
-    account: str
-    endpoint: str
-    params: Json
-    key: str
 
 
 @dataclass(slots=True)
@@ -48,22 +28,19 @@ class _Key:
     at_s: float
 
 
-class StripeSide:
+class StripeSide(SavedSide):
     """The ledger. Every change is atomic; `on_change` is told after each.
 
     `account_of` says to which account an object belongs; nothing is seen from another one.
     """
 
     def __init__(self, rng: random.Random, clock: SimClock) -> None:
+        super().__init__()
         self._rng = rng
         self._clock = clock
         self._keys: dict[tuple[str, str], _Key] = {}
-        self.account_of: dict[str, str] = {}
         self.succeeded_at: dict[str, datetime] = {}
         self.intents: dict[str, Json] = {}
-        self.customers: dict[str, Json] = {}
-        self.methods: dict[str, Json] = {}
-        self.setups: dict[str, Json] = {}
         self.disputes: dict[str, Json] = {}
         self.processing_since: dict[str, float] = {}
         self.processing_until: dict[str, float] = {}
@@ -73,13 +50,11 @@ class StripeSide:
         self.on_debit: Callable[[Json, str], None] = lambda _intent, _word: None
         self.before_create: Callable[[str, str, Json], None] = lambda _account, _key, _params: None
         self.on_sent: Callable[[str], None] = lambda _key: None
-        self.revoked: set[str] = set()
         self.takes_other_amount = False
         self.page_cap = 100
         self.listed_after_s = 0
         self._last_event_s: dict[str, float] = {}
         self.replays_errors = True
-        self.livemode = False
 
     # --- what our gateway asks -----------------------------------------------------------
 
@@ -120,7 +95,7 @@ class StripeSide:
             return None
         if saved.params != params:
             said = "Keys for idempotent requests can only be used with the same parameters."
-            return _error(400, "idempotency_error", said)
+            return error(400, "idempotency_error", said)
         return Raw(saved.raw.status, saved.raw.body, {"Idempotent-Replayed": "true"})
 
     def _handlers(self) -> Mapping[str, Callable[[str, Json], Raw]]:
@@ -133,16 +108,7 @@ class StripeSide:
             # It is minutes behind (fault 37): whoever asks it learns nothing.
             "payment_intents.search": lambda _account, params: self._page([], params),
             "events.list": self._list_events,
-            "setup_intents.create": self._create_setup,
-            "setup_intents.retrieve": self._show_setup,
-            "setup_intents.cancel": self._cancel_setup,
-            "payment_methods.retrieve": lambda account, params: self._found(
-                self.methods, account, params["id"]
-            ),
-            "payment_methods.detach": self._detach,
-            "customers.retrieve": lambda account, params: self._found(
-                self.customers, account, params["id"]
-            ),
+            **self._saved_handlers(),
             "account.retrieve": lambda account, _params: Raw(200, _described(account)),
             "disputes.retrieve": lambda account, params: self._found(
                 self.disputes, account, params["id"]
@@ -158,10 +124,10 @@ class StripeSide:
     def _create(self, account: str, params: Json) -> Raw:
         customer = params.get("customer", "")
         if customer and not (customer in self.customers and self.account_of[customer] == account):
-            return _error(400, "invalid_request_error", "No such customer", "resource_missing")
+            return error(400, "invalid_request_error", "No such customer", "resource_missing")
         if params["amount"] < 50 and params["currency"] == "usd":
             said = "Amount must be at least $0.50 usd"
-            return _error(400, "invalid_request_error", said, "amount_too_small")
+            return error(400, "invalid_request_error", said, "amount_too_small")
         intent = self._new_intent(account, params)
         self._happened("payment_intent.created", intent)
         return Raw(200, dict(intent))
@@ -194,7 +160,7 @@ class StripeSide:
         intent = self.intents.get(intent_id)
         if intent is None or self.account_of[intent_id] != account:
             said = f"No such payment_intent: '{intent_id}'"
-            return _error(404, "invalid_request_error", said, "resource_missing")
+            return error(404, "invalid_request_error", said, "resource_missing")
         return Raw(200, dict(intent))
 
     def _retrieve(self, account: str, params: Json) -> Raw:
@@ -203,11 +169,6 @@ class StripeSide:
         method = self.methods.get(shown.body.get("payment_method") or "")
         return shown if method is None else Raw(200, {**shown.body, "payment_method": method})
 
-    def _found(self, things: Mapping[str, Json], account: str, thing_id: str) -> Raw:
-        if thing_id not in things or self.account_of[thing_id] != account:
-            return _error(404, "invalid_request_error", "No such object", "resource_missing")
-        return Raw(200, dict(things[thing_id]))
-
     def _cancel(self, account: str, params: Json) -> Raw:
         shown = self._shown(account, params["id"])
         if shown.status >= 400:
@@ -215,7 +176,7 @@ class StripeSide:
         intent = self.intents[params["id"]]
         if intent["status"] not in OPEN:
             said = f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}."
-            return _error(400, "invalid_request_error", said, UNEXPECTED_STATE)
+            return error(400, "invalid_request_error", said, UNEXPECTED_STATE)
         intent["status"] = "canceled"
         self._happened("payment_intent.canceled", intent)
         return Raw(200, dict(intent))
@@ -259,7 +220,7 @@ class StripeSide:
     def confirm(self, intent_id: str, card: str) -> str:
         """A card or a bank account is entered. Gives the status, or "error".
 
-        Cards are `good`, `declined`, `3ds`; banks `bank`, `bank_fail`, `bank_return`. Where one is
+        Cards are `good`, `declined`, `3ds`; banks `bank`, `bank_fail`, ... of `banks.py`. Where one is
         not offered, the customer takes the other.
         """
         intent = self.intents[intent_id]
@@ -282,83 +243,6 @@ class StripeSide:
             return "requires_action"
         self.succeed(intent)
         return "succeeded"
-
-    def _enter(self, intent: Json, kind: str) -> None:
-        """Makes a PaymentMethod; whoever enters something again enters the same card."""
-        method: Json = {"object": "payment_method", "id": self._new_id("pm_1", 23), "type": kind}
-        whose = intent["metadata"].get("splynx_customer_id", "")
-        face: Json = {"last4": "4242", "fingerprint": f"{kind} of {whose}"}
-        if kind == "card":
-            face |= {"brand": "visa", "exp_year": 2031, "exp_month": 4}
-        method |= {"livemode": self.livemode, "customer": None, kind: face}
-        self.methods[method["id"]] = method
-        self.account_of[method["id"]] = self.account_of[intent["id"]]
-        intent["payment_method"] = method["id"]
-
-    def _keep(self, intent: Json) -> None:
-        """Attaches what was entered to its Stripe customer, for later charges."""
-        if intent["customer"] in self.customers:
-            self.methods[intent["payment_method"]]["customer"] = intent["customer"]
-
-    def confirm_setup(self, setup_id: str, kind: str) -> None:
-        """A card or bank account is entered to be kept: `card` or `bank`, or `declined`."""
-        setup = self.setups[setup_id]
-        if setup["status"] not in OPEN or self.account_of[setup_id] in self.revoked:
-            return
-        self._enter(setup, BANK if kind == "bank" else "card")
-        if kind == "declined":
-            setup["payment_method"] = None
-            setup["last_setup_error"] = {"code": "card_declined", "message": "Declined."}
-            self._happened("setup_intent.setup_failed", setup)
-            return
-        setup.update(status="succeeded", last_setup_error=None)
-        self._keep(setup)
-        self._happened("setup_intent.succeeded", setup)
-
-    def _create_setup(self, account: str, params: Json) -> Raw:
-        if self.account_of.get(params["customer"]) != account:
-            return _error(400, "invalid_request_error", "No such customer", "resource_missing")
-        if params["customer"] not in self.customers:
-            return _error(400, "invalid_request_error", "No such customer", "resource_missing")
-        setup: Json = {
-            "object": "setup_intent",
-            "id": self._new_id("seti_1", 22),
-            "status": "requires_payment_method",
-            "created": self._now(),
-            "livemode": self.livemode,
-            "metadata": dict(params["metadata"]),
-            "customer": params["customer"],
-            "payment_method": None,
-            "last_setup_error": None,
-        }
-        setup["client_secret"] = f"{setup['id']}_secret_{self._new_id('', 12)}"
-        self.setups[setup["id"]] = setup
-        self.account_of[setup["id"]] = account
-        return Raw(200, dict(setup))
-
-    def _show_setup(self, account: str, params: Json) -> Raw:
-        found = self._found(self.setups, account, params["id"])
-        method = self.methods.get(found.body.get("payment_method") or "")
-        return found if method is None else Raw(200, {**found.body, "payment_method": method})
-
-    def _cancel_setup(self, account: str, params: Json) -> Raw:
-        setup = self.setups.get(params["id"])
-        if setup is None or setup["status"] not in OPEN:
-            return _error(400, "invalid_request_error", "Not open", "setup_intent_unexpected_state")
-        setup["status"] = "canceled"
-        self._happened("setup_intent.canceled", setup)
-        return self._show_setup(account, params)
-
-    def _detach(self, account: str, params: Json) -> Raw:
-        found = self._found(self.methods, account, params["id"])
-        if found.status >= 400:
-            return found
-        method = self.methods[params["id"]]
-        if method["customer"] is None:
-            return _error(400, "invalid_request_error", "It is not attached")
-        method["customer"] = None
-        self._happened("payment_method.detached", {**method, "metadata": {}})
-        return Raw(200, dict(method))
 
     def _debit(self, intent: Json, word: str) -> str:
         """Money is on its way; the bank answers after days."""
@@ -407,13 +291,17 @@ class StripeSide:
         """Money moves."""
         self._leave_processing(intent)
         intent["status"] = "succeeded"
-        intent["amount_received"] = intent["amount"] - (100 if self.takes_other_amount else 0)
+        intent["amount_received"] = intent["amount"] - self._kept_back(intent)
         intent["latest_charge"] = self._new_id("ch_3", 23)
         if intent["saves"]:
             self._keep(intent)
         intent["last_payment_error"] = None
         self.succeeded_at[intent["id"]] = self._clock.true_now()
         self._happened("payment_intent.succeeded", intent)
+
+    def _kept_back(self, intent: Json) -> int:
+        """Gives how much less is taken than was asked for (fault 34)."""
+        return min(100, intent["amount"] // 2) if self.takes_other_amount else 0
 
     def lists_news_since(self, account: str, moment_s: float) -> bool:
         """Says whether the list of events may show one that it did not show at that moment."""
@@ -436,6 +324,7 @@ class StripeSide:
         intent.update(status="succeeded", amount_received=4200, latest_charge="ch_foreign")
         self._happened("payment_intent.succeeded", intent)
 
+    @override
     def _happened(self, kind: str, about: Json) -> None:
         event: Json = {
             "object": "event",
@@ -452,9 +341,11 @@ class StripeSide:
         self.on_change()
         self.on_event(event, account)
 
+    @override
     def _now(self) -> int:
         return int(self._clock.true_now().timestamp())
 
+    @override
     def _new_id(self, prefix: str, length: int) -> str:
         return f"{prefix}{self._rng.getrandbits(4 * length):0{length}x}"
 
@@ -482,15 +373,11 @@ def _lag_of(event_id: str, most_s: int) -> int:
     return sum(event_id.encode()) % (most_s + 1)
 
 
-def _error(status: int, kind: str, message: str, code: str = "") -> Raw:
-    return Raw(status, {"error": {"type": kind, "message": message, "code": code or None}})
-
-
-_SERVER_ERROR = _error(500, "api_error", "An unknown error occurred")
+_SERVER_ERROR = error(500, "api_error", "An unknown error occurred")
 _REFUSALS = {
     Spoil.ERROR_BEFORE: _SERVER_ERROR,
-    Spoil.RATE_LIMIT: _error(429, "invalid_request_error", "Too many requests", "rate_limit"),
-    Spoil.LOCK_TIMEOUT: _error(429, "invalid_request_error", "Object locked", "lock_timeout"),
-    Spoil.KEY_IN_USE: _error(409, "idempotency_error", "In use", "idempotency_key_in_use"),
-    Spoil.UNAUTHORIZED: _error(401, "invalid_request_error", "Invalid API Key provided"),
+    Spoil.RATE_LIMIT: error(429, "invalid_request_error", "Too many requests", "rate_limit"),
+    Spoil.LOCK_TIMEOUT: error(429, "invalid_request_error", "Object locked", "lock_timeout"),
+    Spoil.KEY_IN_USE: error(409, "idempotency_error", "In use", "idempotency_key_in_use"),
+    Spoil.UNAUTHORIZED: error(401, "invalid_request_error", "Invalid API Key provided"),
 }

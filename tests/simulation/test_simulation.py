@@ -74,6 +74,20 @@ def test_every_fault_is_simulated_or_named_as_not_yet() -> None:
     assert all(number == fault.number for number, fault in FAULTS.items())
 
 
+def test_many_histories_have_debits_bundles_top_ups_kept_cards_and_accounts_taken_back() -> None:
+    plans = [make_plan(seed, (), sorted(FAULTS)) for seed in range(1, 401)]
+    shown = {
+        "debits": [plan.has_banks for plan in plans],
+        "several at once": [any(act.others for act in plan.acts) for plan in plans],
+        "top-ups": [any(act.kind == "top_up" for act in plan.acts) for plan in plans],
+        "kept cards": [plan.saves for plan in plans],
+        "accounts taken back": [plan.revokes for plan in plans],
+    }
+
+    for what, by_plan in shown.items():
+        assert sum(by_plan) * 20 >= len(plans), f"{what} are too seldom"
+
+
 def test_every_promise_is_checked() -> None:
     assert list(PROMISES) == [f"I{number}" for number in range(1, 15)]
 
