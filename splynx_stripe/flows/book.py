@@ -230,6 +230,7 @@ class BookPayment:
         is_paired = document.id in {payment.invoice_id, payment.request_id}
         amount = _amount(attempt, collection)
         if not must_be_marked_paid(amount, document, is_paired=is_paired):
+            await self._open_the_rest(attempt, document)
             return
         refusal = await self._mark_paid(attempt, document, payment)
         document = await self._document(payable)
@@ -239,6 +240,24 @@ class BookPayment:
                 attempt,
                 f"Payment {payment.id} is booked, but Splynx does not show {payable.name} as paid"
                 f" {refusal or 'although it accepted the change.'} Set it to paid by hand.",
+            )
+
+    async def _open_the_rest(self, attempt: Attempt, document: Document) -> None:
+        """Lets the rest be paid of a document that was raised while our debit was on its way."""
+        if not attempt.may_be_bank_debit or document.status is not DocumentStatus.PENDING:
+            return
+        try:
+            await self._rooms.splynx.set_document_status(
+                document.kind, document.id, DocumentStatus.NOT_PAID
+            )
+        except NotPermittedError:
+            raise
+        except RejectedError as error:
+            await self._open_case(
+                CaseKind.BOOKING_DIFFERS,
+                attempt,
+                f"The payment is booked, and {document.due} are still due on {document.kind}"
+                f" {document.number}, which stays pending: {error} Set it to unpaid by hand.",
             )
 
     async def _mark_paid(self, attempt: Attempt, document: Document, payment: SplynxPayment) -> str:

@@ -32,8 +32,8 @@ from tests.browser.customer import (
 from tests.browser.test_browser_settings import signs_in
 from tests.integration.credential_stage import NOW, FakeCredentials
 from tests.integration.office_books import BareSplynx
+from tests.integration.saving_link_stage import BOTH_KINDS, WAITING
 from tests.integration.settings_stage import NoStore
-from tests.integration.test_web_saving_by_link import BOTH_KINDS, WAITING
 from tests.integration.web_stage import TERMS, open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

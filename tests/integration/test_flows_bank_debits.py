@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -162,6 +163,21 @@ async def test_an_invoice_that_somebody_paid_meanwhile_is_not_touched(
     await house.deliver_webhooks()
 
     assert town.invoice_status(1042) == "paid"
+
+
+async def test_an_invoice_that_was_raised_meanwhile_is_open_for_its_rest(
+    town: Town, house: FlowHouse
+) -> None:
+    """Found by the simulation: it stayed pending for ever, and nobody could pay the rest."""
+    await begin(town, house)
+    invoice = town.splynx.state.invoices[1042]
+    invoice.total, invoice.due = Decimal("200.00"), Decimal("200.00")
+    await town.until_settled()
+
+    await house.deliver_webhooks()
+
+    assert (invoice.status, invoice.due) == ("not_paid", Decimal("27.50"))
+    assert (await house.view()).standing is Standing.PAYABLE
 
 
 async def test_a_splynx_that_ignores_the_change_becomes_a_case_and_the_debit_goes_on(
