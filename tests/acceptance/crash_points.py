@@ -5,7 +5,15 @@ The tests in `test_crash_at_each_step.py` compare these lists with what a daemon
 
 from __future__ import annotations
 
-BY_THE_CLOCK = ("http:GET /v1/account:", "commit:Sighting.")
+BY_THE_CLOCK = (
+    "commit:CustomerSync.",
+    "commit:Sighting.",
+    "commit:Telling.",
+    "http:GET /api/2.0/admin/customers/customer:",
+    "http:GET /v1/account:",
+    "http:GET /v1/customers",
+    "http:POST /v1/customers/:id:",
+)
 """Steps of jobs that look after accounts and customers now and then, whoever pays."""
 
 INVOICE_POINTS = (
