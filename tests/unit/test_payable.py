@@ -46,7 +46,7 @@ def test_several_documents_cost_what_their_shares_are_together() -> None:
     ids=["none", "one", "twice", "too many", "no amount", "other customer", "other partner"],
 )
 def test_what_is_no_one_payment_is_refused(parts: tuple[Payable, ...]) -> None:
-    with pytest.raises(ValueError, match="(?i)documents"):
+    with pytest.raises(ValueError, match=r"(?i)documents"):
         several(parts)
 
 
