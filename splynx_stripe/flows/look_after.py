@@ -80,7 +80,7 @@ class LookAfter:
         occasion = self._occasion()
 
         def work(unit: Unit) -> int:
-            idle = unit.idle_collections(occasion.now - _IDLE_LEASE, 100)
+            idle = unit.idle_collections(occasion.now, _IDLE_LEASE, 100)
             for collection in idle:
                 move_collection(unit, collection, CollectionNews.ABANDONED, occasion)
             return len(idle)

@@ -7,7 +7,7 @@ families of `domain/errors.py`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol, TypeVar
 
 from splynx_stripe.domain.attempt import Attempt
@@ -105,8 +105,13 @@ class Unit(
         """Writes the state and raises the version by one."""
         ...
 
-    def idle_collections(self, opened_before: datetime, limit: int) -> Sequence[Collection]:
-        """Finds OPEN collections that have no live attempt and were opened before that moment."""
+    def idle_collections(
+        self, now: datetime, patience: timedelta, limit: int
+    ) -> Sequence[Collection]:
+        """Finds OPEN collections without a live attempt that are older than `patience`.
+
+        Also those that were opened further than that in the future, by a clock that was wrong.
+        """
         ...
 
     def attempt(self, attempt_id: str) -> Attempt | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import RowMapping, bindparam, exists, or_, select, text, update
 
@@ -39,7 +39,12 @@ _IDLE = (
     select(collections)
     .where(_c.whole_id == "")
     .where(text(f"collections.state = '{CollectionState.OPEN}'"))
-    .where(_c.opened_at < bindparam("before", type_=_c.opened_at.type))
+    .where(
+        or_(
+            _c.opened_at < bindparam("before", type_=_c.opened_at.type),
+            _c.opened_at > bindparam("after", type_=_c.opened_at.type),
+        )
+    )
     .where(
         ~exists()
         .where(attempts.c.collection_id == _c.id)
@@ -148,8 +153,11 @@ class CollectionRows(UnitPart):
         result = self._connection.execute(_SAVE, values)
         self._must_change_one(result, f"Collection {collection.id}")
 
-    def idle_collections(self, opened_before: datetime, limit: int) -> Sequence[Collection]:
-        rows = self._connection.execute(_IDLE, {"before": opened_before, "limit": limit})
+    def idle_collections(
+        self, now: datetime, patience: timedelta, limit: int
+    ) -> Sequence[Collection]:
+        values = {"before": now - patience, "after": now + patience, "limit": limit}
+        rows = self._connection.execute(_IDLE, values)
         return [self._collection(row) for row in rows.mappings().all()]
 
     def _collection(self, row: RowMapping) -> Collection:

@@ -17,6 +17,8 @@ from splynx_stripe.store.store import SqlStore
 from splynx_stripe.store.unit import SqlUnit
 from tests.integration.store_builders import ACCOUNT, MINUTE, NOW, attempt, collection, payable
 
+HOUR = 60 * MINUTE
+
 
 def _taking(taker: Collection) -> Callable[[SqlUnit], None]:
     return lambda unit: unit.add_collection(taker)
@@ -197,5 +199,18 @@ async def test_idle_are_the_old_open_collections_without_a_live_attempt(store: S
 
     await store.run(four)
 
-    idle = await store.read(lambda unit: unit.idle_collections(NOW + 3 * MINUTE, 10))
+    idle = await store.read(lambda unit: unit.idle_collections(NOW + 3 * MINUTE + HOUR, HOUR, 10))
+    assert [one.id for one in idle] == ["col_0"]
+
+
+async def test_a_lease_from_a_clock_that_ran_ahead_is_idle_as_well(store: SqlStore) -> None:
+    """I10: or the debt could not be paid until the clock has come there again (fault 15)."""
+
+    def two(unit: SqlUnit) -> None:
+        unit.add_collection(collection("col_0", of=payable("0"), opened_at=NOW + 30 * HOUR))
+        unit.add_collection(collection("col_1", of=payable("1"), opened_at=NOW + MINUTE))
+
+    await store.run(two)
+
+    idle = await store.read(lambda unit: unit.idle_collections(NOW, HOUR, 10))
     assert [one.id for one in idle] == ["col_0"]

@@ -153,7 +153,7 @@ def test_a_collection_of_several_documents_comes_back_with_its_parts(engine: Eng
 
         found = [unit.collection(whole.id), unit.live_collection(whole.payable)]
         found_parts = unit.parts_of(whole.id)
-        idle = unit.idle_collections(NOW + timedelta(days=1), 10)
+        idle = unit.idle_collections(NOW + timedelta(days=1), timedelta(hours=1), 10)
         lease = unit.live_collection(replace(documents[0], set_amount=None))
         transaction.rollback()
     assert found == [whole, whole]
