@@ -6,6 +6,7 @@ posted, exactly as `BookPayment` does with its own marker.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from splynx_stripe.domain.attempt import Attempt
@@ -69,8 +70,26 @@ class ReverseBooking:
             payment_id = found[0].id
         else:
             payment_id = await self._post(effect, attempt, collection, late)
+        if len(found) > 1:
+            await self._tell_of_doubles(collection, late, [payment.id for payment in found])
         await self._reopen(collection, late)
         await self._finish(effect, collection, payment_id)
+
+    async def _tell_of_doubles(
+        self, collection: Collection, late: LateReturn, payment_ids: Sequence[int]
+    ) -> None:
+        """Says that Splynx has taken the money off more than once, as two paused daemons could."""
+        ids = ", ".join(str(payment_id) for payment_id in payment_ids)
+        case = Case(
+            kind=CaseKind.BOOKED_TWICE,
+            subject=f"{late.dispute_id}/{collection.payable.key}",
+            summary=f"Splynx has {len(payment_ids)} negative payments for dispute {late.dispute_id}"
+            f" ({ids}), but the bank took {_share(collection, late)} back once. Payment"
+            f" {payment_ids[0]} is taken as the reversal; check the others and delete them.",
+            opened_at=self._rooms.clock.now(),
+            collection_id=collection.id,
+        )
+        await self._rooms.store.run(lambda unit: unit.open_case(case))
 
     async def _is_paired(self, collection: Collection) -> bool:
         """Says whether the booking was paired with its document; else it went to the balance."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from splynx_stripe.domain.case import CaseKind
 from splynx_stripe.domain.collection import CollectionState, Route
 from splynx_stripe.domain.payable import several
 from splynx_stripe.domain.payment_kind import PaymentKind
@@ -137,6 +138,21 @@ async def test_a_lost_answer_to_the_reversal_is_looked_for_before_it_is_posted_a
     await house.pass_time(2 * HOUR, step=MINUTE)
 
     assert len(negative(town)) == 1
+    assert await house.collection_states() == [CollectionState.RETURNED]
+
+
+async def test_a_reversal_that_stands_twice_in_splynx_is_told(town: Town, house: FlowHouse) -> None:
+    """I3: whoever posted it, the customer owes it once; a person deletes the other."""
+    town.spoil_splynx(POST_PAYMENT, "POST", when="after", skip=1, times=1)
+    intent = await pay_by_bank(town, house, (await house.press_pay()).client_secret)
+    dispute = await come_back(town, house, intent)
+    [reversal] = [row for row in town.splynx.state.payments if row.amount < 0]
+    town.splynx.state.payments.add(replace(reversal, id=reversal.id + 1))
+
+    await house.pass_time(2 * HOUR, step=MINUTE)
+
+    [told] = [case for case in await house.cases() if case.kind is CaseKind.BOOKED_TWICE]
+    assert dispute in told.summary
     assert await house.collection_states() == [CollectionState.RETURNED]
 
 
