@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from splynx_stripe.config.document import DEFAULT_PARTNER, ConfigDocument
@@ -10,15 +9,9 @@ from splynx_stripe.config.findings import Findings
 from splynx_stripe.config.settings import Resolution
 from splynx_stripe.config.top_up import problem_of_top_up
 from splynx_stripe.config.vocabulary import is_loopback
+from splynx_stripe.domain.payment_kind import PaymentKind, currencies_of
 
 TOP_UP_KEYS = frozenset({"top_up_amounts", "top_up_minimum", "top_up_maximum"})
-
-_CURRENCIES_OF_BANK_TYPES: Mapping[str, frozenset[str]] = {
-    "ach": frozenset({"USD"}),
-    "becs": frozenset({"AUD"}),
-    "pad": frozenset({"CAD", "USD"}),
-}
-"""What Stripe takes from bank accounts (`reference/stripe-api.md`, bank debits)."""
 
 
 def check_combinations(document: ConfigDocument, findings: Findings) -> None:
@@ -91,7 +84,7 @@ def check_bank_type(section: str, resolution: Resolution, findings: Findings) ->
     """Tells when a partner's bank type cannot take the partner's currency."""
     currency = str(resolution.value("currency"))
     for bank in resolution.business().payment_types:
-        taken = _CURRENCIES_OF_BANK_TYPES.get(bank)
+        taken = currencies_of(PaymentKind(bank))
         if currency and taken and currency not in taken:
             findings.problem(
                 ("partners", section, "payment_types"),

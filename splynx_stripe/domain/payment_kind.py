@@ -61,6 +61,11 @@ def kind_of_stripe_type(stripe_type: str) -> PaymentKind | None:
     return _KINDS_OF_STRIPE.get(stripe_type)
 
 
+def currencies_of(kind: PaymentKind) -> frozenset[str]:
+    """Gives the currencies that a bank debit moves; for cards it is empty, which means any."""
+    return frozenset(_BANK_REGIONS[kind][0]) if kind in _BANK_REGIONS else frozenset()
+
+
 def is_offered(kind: PaymentKind, currency: str, country: str) -> bool:
     """Says whether a Stripe account of `country` can take `currency` by this kind.
 

@@ -5,8 +5,7 @@ They share the `metadata` of `tables.py`; the rules written there hold here too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 
 from sqlalchemy import (
     BigInteger,
@@ -28,13 +27,7 @@ from splynx_stripe.domain.setup import (
     SetupState,
 )
 from splynx_stripe.store.columns import Prose, StringMap, UtcMoment, exact_text, row_number
-from splynx_stripe.store.tables import metadata
-
-
-def _one_of(column: str, members: Iterable[StrEnum]) -> str:
-    words = ", ".join(f"'{member}'" for member in sorted(members))
-    return f"{column} IN ({words})"
-
+from splynx_stripe.store.tables import metadata, one_of
 
 CREDENTIAL_IS_PRESENT = f"state <> '{CredentialState.REMOVED}'"
 CREDENTIAL_IS_USABLE_AND_MARKED = f"state = '{CredentialState.USABLE}' AND mark <> ''"
@@ -84,12 +77,12 @@ setups = Table(
     Column("failure_decline_code", exact_text()),
     Column("failure_message", Prose),
     Column("version", BigInteger, nullable=False),
-    CheckConstraint(_one_of("state", SetupState), name="ck_setups_state"),
-    CheckConstraint(_one_of("seen_kind", SetupNewsKind), name="ck_setups_seen_kind"),
+    CheckConstraint(one_of("state", SetupState), name="ck_setups_state"),
+    CheckConstraint(one_of("seen_kind", SetupNewsKind), name="ck_setups_seen_kind"),
     CheckConstraint("(seen_as_of IS NULL) = (seen_kind IS NULL)", name="ck_setups_seen"),
     CheckConstraint("version >= 0", name="ck_setups_version"),
     CheckConstraint(
-        f"intent_id <> '' OR {_one_of('state', _MAY_LACK_INTENT)}", name="ck_setups_intent"
+        f"intent_id <> '' OR {one_of('state', _MAY_LACK_INTENT)}", name="ck_setups_intent"
     ),
 )
 Index(
@@ -130,9 +123,9 @@ credentials = Table(
     Column("dead_reason", exact_text(), nullable=False),
     Column("setup_id", exact_text(), nullable=False),
     Column("version", BigInteger, nullable=False),
-    CheckConstraint(_one_of("state", CredentialState), name="ck_credentials_state"),
-    CheckConstraint(_one_of("dead_reason", DeadReason), name="ck_credentials_dead_reason"),
-    CheckConstraint(_one_of("mandate_status", MandateStatus), name="ck_credentials_mandate"),
+    CheckConstraint(one_of("state", CredentialState), name="ck_credentials_state"),
+    CheckConstraint(one_of("dead_reason", DeadReason), name="ck_credentials_dead_reason"),
+    CheckConstraint(one_of("mandate_status", MandateStatus), name="ck_credentials_mandate"),
     CheckConstraint(
         "position >= 0 AND version >= 0 AND card_expires_month BETWEEN 0 AND 12",
         name="ck_credentials_numbers",
@@ -190,7 +183,7 @@ payment_account_mirrors = Table(
     Column("claim", BigInteger, nullable=False),
     Column("claimed_until", UtcMoment),
     Column("changes", BigInteger, nullable=False),
-    CheckConstraint(_one_of("slot", Slot), name="ck_payment_account_mirrors_slot"),
+    CheckConstraint(one_of("slot", Slot), name="ck_payment_account_mirrors_slot"),
     CheckConstraint(
         "tries >= 0 AND claim >= 0 AND changes >= 0", name="ck_payment_account_mirrors_counts"
     ),

@@ -31,14 +31,14 @@ from splynx_stripe.domain.inbox import InboxSource, InboxState
 from splynx_stripe.store.columns import Prose, StringMap, UtcMoment, exact_text, row_number
 
 
-def _one_of(column: str, members: Iterable[StrEnum]) -> str:
+def one_of(column: str, members: Iterable[StrEnum]) -> str:
     """Writes a condition with literals: an index's WHERE must not have parameters."""
     words = ", ".join(f"'{member}'" for member in sorted(members))
     return f"{column} IN ({words})"
 
 
-COLLECTION_IS_LIVE = _one_of("state", LIVE_COLLECTION_STATES)
-ATTEMPT_IS_LIVE = _one_of("state", LIVE_STATES)
+COLLECTION_IS_LIVE = one_of("state", LIVE_COLLECTION_STATES)
+ATTEMPT_IS_LIVE = one_of("state", LIVE_STATES)
 CASE_IS_OPEN = "closed_at IS NULL"
 EFFECT_IS_PENDING = f"state = '{EffectState.PENDING}'"
 EVENT_IS_RECEIVED = f"state = '{InboxState.RECEIVED}'"
@@ -88,7 +88,7 @@ collections = Table(
     Column("whole_id", exact_text(), nullable=False),
     Column("part", BigInteger, nullable=False),
     Column("splynx_payment_id", BigInteger, nullable=False),
-    CheckConstraint(_one_of("state", CollectionState), name="ck_collections_state"),
+    CheckConstraint(one_of("state", CollectionState), name="ck_collections_state"),
     CheckConstraint(_THREE_CAPITALS, name="ck_collections_currency"),
     CheckConstraint("version >= 0", name="ck_collections_version"),
     CheckConstraint("payable_key <> '' AND kind <> ''", name="ck_collections_payable"),
@@ -144,14 +144,14 @@ attempts = Table(
     Column("payment_method_id", exact_text(), nullable=False),
     Column("method_kind", exact_text(), nullable=False),
     ForeignKeyConstraint(["collection_id"], ["collections.id"], name="fk_attempts_collection"),
-    CheckConstraint(_one_of("state", AttemptState), name="ck_attempts_state"),
-    CheckConstraint(_one_of("seen_kind", NewsKind), name="ck_attempts_seen_kind"),
+    CheckConstraint(one_of("state", AttemptState), name="ck_attempts_state"),
+    CheckConstraint(one_of("seen_kind", NewsKind), name="ck_attempts_seen_kind"),
     CheckConstraint("(seen_as_of IS NULL) = (seen_kind IS NULL)", name="ck_attempts_seen"),
     CheckConstraint("amount_minor > 0", name="ck_attempts_amount"),
     CheckConstraint(_THREE_CAPITALS, name="ck_attempts_currency"),
     CheckConstraint("version >= 0", name="ck_attempts_version"),
     CheckConstraint(
-        f"intent_id <> '' OR {_one_of('state', _STATES_WITHOUT_INTENT)}",
+        f"intent_id <> '' OR {one_of('state', _STATES_WITHOUT_INTENT)}",
         name="ck_attempts_intent",
     ),
     CheckConstraint(
@@ -200,7 +200,7 @@ effects = Table(
     Column("collection_id", exact_text(), nullable=False),
     ForeignKeyConstraint(["attempt_id"], ["attempts.id"], name="fk_effects_attempt"),
     UniqueConstraint("key", name="uq_effects_key"),
-    CheckConstraint(_one_of("state", EffectState), name="ck_effects_state"),
+    CheckConstraint(one_of("state", EffectState), name="ck_effects_state"),
     CheckConstraint("key <> '' AND kind <> ''", name="ck_effects_key"),
     CheckConstraint("tries >= 0 AND claim >= 0", name="ck_effects_counts"),
     CheckConstraint("claimed_until IS NULL OR claim > 0", name="ck_effects_claim"),
@@ -233,8 +233,8 @@ inbox = Table(
     Column("note", Prose, nullable=False),
     Column("body", LargeBinary, nullable=False),
     UniqueConstraint("account", "event_id", name="uq_inbox_event"),
-    CheckConstraint(_one_of("state", InboxState), name="ck_inbox_state"),
-    CheckConstraint(_one_of("source", InboxSource), name="ck_inbox_source"),
+    CheckConstraint(one_of("state", InboxState), name="ck_inbox_state"),
+    CheckConstraint(one_of("source", InboxSource), name="ck_inbox_source"),
     CheckConstraint("event_id <> ''", name="ck_inbox_event_id"),
     CheckConstraint("tries >= 0 AND claim >= 0", name="ck_inbox_counts"),
     CheckConstraint(

@@ -5,15 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal
 
-import stripe
-
-from splynx_stripe.domain.errors import OutcomeUnknownError, RejectedError
+from splynx_stripe.domain.errors import RejectedError
 from splynx_stripe.domain.late_return import Dispute
 from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.stripe import StripeAccount
-from splynx_stripe.gateways.stripe.client import READ_RETRIES
+from splynx_stripe.gateways.stripe.calls import READING, StripeCalls, understood
 from splynx_stripe.gateways.stripe.errors import Operation
-from splynx_stripe.gateways.stripe.setup_intents import CallStripe
 from splynx_stripe.gateways.stripe.wire import (
     ShapeError,
     _Amount,
@@ -27,16 +24,15 @@ from splynx_stripe.gateways.stripe.wire import (
     read_json,
 )
 
-_READING: stripe.RequestOptions = {"max_network_retries": READ_RETRIES}
 _RETRIEVE = Operation("disputes.retrieve", "show the dispute", writes=False)
 _PREFIX = "charge.dispute."
 
 
 class StripeDisputeCalls:
-    """Implements the flows' `StripeDisputes` on the connections of `StripeSdkGateway`."""
+    """Implements the flows' `StripeDisputes`."""
 
-    def __init__(self, call: CallStripe) -> None:
-        self._call = call
+    def __init__(self, calls: StripeCalls) -> None:
+        self._calls = calls
 
     def dispute_of_event(self, body: bytes) -> Dispute | None:
         """Reads a stored event; None when it is about no dispute.
@@ -52,17 +48,12 @@ class StripeDisputeCalls:
 
     async def retrieve_dispute(self, account: StripeAccount, dispute_id: str) -> Dispute:
         """Reads a dispute. Raises `NotFoundError` when Stripe does not know it."""
-        answer = await self._call(
+        answer = await self._calls.call(
             account,
             _RETRIEVE,
-            lambda sdk: sdk.v1.disputes.retrieve_async(dispute_id, options=_READING),
+            lambda sdk: sdk.v1.disputes.retrieve_async(dispute_id, options=READING),
         )
-        try:
-            return dispute(answer.data)
-        except ShapeError as error:
-            raise OutcomeUnknownError(
-                f"Stripe was asked to show a dispute; its answer is {error}. It is asked again."
-            ) from error
+        return understood(dispute, answer, _RETRIEVE)
 
 
 class _DisputeShape(_Shape):

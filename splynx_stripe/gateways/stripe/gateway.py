@@ -124,7 +124,7 @@ class StripeSdkGateway:
     @property
     def disputes(self) -> StripeDisputeCalls:
         """Gives the part that knows disputes."""
-        return StripeDisputeCalls(self._call)
+        return StripeDisputeCalls(self._calls)
 
     async def create_customer(
         self, account: StripeAccount, order: StripeCustomerOrder, *, idempotency_key: str
