@@ -38,7 +38,7 @@ _SINGLE_COLLECTION = (
         "I1",
         (
             "store/tables.py",
-            'COLLECTION_IS_LIVE = _one_of("state", LIVE_COLLECTION_STATES)',
+            'COLLECTION_IS_LIVE = one_of("state", LIVE_COLLECTION_STATES)',
             "COLLECTION_IS_LIVE = \"state = 'never'\"",
         ),
     ),

@@ -14,8 +14,8 @@ _SEVERAL_AT_ONCE = (
         "I1",
         (
             "store/tables.py",
-            'COLLECTION_IS_LIVE = _one_of("state", LIVE_COLLECTION_STATES)',
-            "COLLECTION_IS_LIVE = f\"{_one_of('state', LIVE_COLLECTION_STATES)} AND whole_id = ''\"",
+            'COLLECTION_IS_LIVE = one_of("state", LIVE_COLLECTION_STATES)',
+            "COLLECTION_IS_LIVE = f\"{one_of('state', LIVE_COLLECTION_STATES)} AND whole_id = ''\"",
         ),
     ),
     bug(
