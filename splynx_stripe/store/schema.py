@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 
 from splynx_stripe.store.errors import NewerSchemaError, OlderSchemaError
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 """Every revision in `migrations/versions`, oldest first; a test compares them."""
 
 HEAD = REVISIONS[-1]
