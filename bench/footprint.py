@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Column, Integer, Table
 
 from bench.processes import resident_mb
 from bench.report import Budget, Line
@@ -125,9 +126,16 @@ def _insert(
 ) -> None:
     columns = [column.name for column in table.columns]
     values = ["i" if name in _OWN else f":{name}" for name in columns]
-    given = dict.fromkeys(columns) | row
+    given = {column.name: _blank(column) for column in table.columns} | row
     connection.execute(
         f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :number)"  # noqa: S608 - the names are our tables' own
         f" INSERT INTO {table.name} ({', '.join(columns)}) SELECT {', '.join(values)} FROM n",
         given | {"number": number},
     )
+
+
+def _blank(column: Column[Any]) -> object:
+    """Gives what a column holds where a plain payment has nothing to say."""
+    if column.nullable:
+        return None
+    return 0 if isinstance(column.type, Integer) else ""
