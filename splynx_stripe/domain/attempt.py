@@ -12,6 +12,10 @@ that moved stays recorded; only a refund, dispute or return reverses it, and the
 their own. Success is accepted in every state, because money that moved must be recorded even
 where we thought that it could not move.
 
+An *off-session* attempt charges a saved credential while nobody is there, so there is nobody to
+wait for: where Stripe would wait for the customer, it is being withdrawn. Only when it is proven
+dead its failure is followed up, because a debt is tried again only then.
+
 Effects belong to *entering* a state. Repeating news cannot repeat an effect.
 
 The table is total: each state answers each kind of news. `tests/unit/test_attempt.py` proves
@@ -122,6 +126,14 @@ class News:
         return cls(_NEWS_OF_STATUS[intent.status], intent=intent, as_of=as_of)
 
 
+NOBODY_THERE = PaymentFailure(
+    code="authentication_required",
+    decline_code="authentication_required",
+    message="The bank wants the customer to confirm the payment, and nobody was there to do it.",
+)
+"""The failure of an off-session attempt that waits for an action and of which Stripe says no more."""
+
+
 _S, _N = AttemptState, NewsKind
 _SEEN = {
     _N.SEEN_AWAITING: _S.AWAITING_CUSTOMER,
@@ -187,8 +199,10 @@ _PROGRESS = {
 class Attempt:
     """One PaymentIntent of a collection: frozen parameters, and what is known of it.
 
-    `amount`, `stripe_customer_id`, `description`, `metadata`, `kinds`, `saves_method` and the key
-    never change after the row is committed (I5). `next_look_at` is when we ask Stripe about it of
+    `amount`, `stripe_customer_id`, `description`, `metadata`, `kinds`, `saves_method`, the key, and
+    the fields of a charge of a saved credential never change after the row is committed (I5). Those
+    are `off_session`, `credential_id` (ours), `charged_method_id` (Stripe's PaymentMethod) and
+    `mandate_id`; they are empty where a customer pays at a page. `next_look_at` is when we ask Stripe about it of
     our own accord. `seen_as_of`/`seen_kind` describe the newest observation. `version` guards
     against lost updates. `splynx_payment_id` is 0 until the money is booked. `method_kind` is None
     until Stripe has shown which of several kinds the customer chose.
@@ -215,6 +229,10 @@ class Attempt:
     failure: PaymentFailure | None = None
     splynx_payment_id: int = 0
     version: int = 0
+    off_session: bool = False
+    credential_id: str = ""
+    charged_method_id: str = ""
+    mandate_id: str = ""
 
     @property
     def idempotency_key(self) -> str:
@@ -231,6 +249,9 @@ class Attempt:
             metadata=self.metadata,
             kinds=self.kinds,
             saves_method=self.saves_method,
+            off_session=self.off_session,
+            charged_method_id=self.charged_method_id,
+            mandate_id=self.mandate_id,
         )
 
     @property
@@ -280,11 +301,16 @@ def step(attempt: Attempt, news: News) -> Step:
         return Step(attempt)
     after = _with_observation(attempt, news)
     after = replace(after, state=TRANSITIONS[attempt.state, news.kind])
+    if after.off_session and after.state in _WAITS_FOR_CUSTOMER:
+        after = replace(after, state=AttemptState.CANCELING)
     if after.state == attempt.state:
         return Step(after)
     if news.intent is not None and amount_differs(after, news.intent):
         return Step(after, case=CaseKind.AMOUNT_DIFFERS)
     return Step(after, _effects_of_entering(after) + _effects_of_leaving(attempt.state, after))
+
+
+_WAITS_FOR_CUSTOMER = frozenset({AttemptState.AWAITING_CUSTOMER, AttemptState.REQUIRES_ACTION})
 
 
 def _is_stale(attempt: Attempt, news: News) -> bool:
@@ -307,10 +333,22 @@ def _with_observation(attempt: Attempt, news: News) -> Attempt:
         charge_id=news.intent.latest_charge or attempt.charge_id,
         payment_method_id=news.intent.payment_method or attempt.payment_method_id,
         method_kind=_method_kind(attempt, news.intent),
-        failure=None if news.kind is NewsKind.SEEN_SUCCEEDED else news.intent.failure,
+        failure=_failure_after(attempt, news, news.intent),
         seen_as_of=news.as_of,
         seen_kind=news.kind,
     )
+
+
+def _failure_after(attempt: Attempt, news: News, intent: PaymentIntent) -> PaymentFailure | None:
+    match news.kind:
+        case NewsKind.SEEN_SUCCEEDED:
+            return None
+        case NewsKind.SEEN_CANCELED:  # why it was declined before stays true
+            return intent.failure or attempt.failure
+        case NewsKind.SEEN_REQUIRES_ACTION if attempt.off_session:
+            return intent.failure or NOBODY_THERE
+        case _:
+            return intent.failure
 
 
 def _method_kind(attempt: Attempt, intent: PaymentIntent) -> PaymentKind | None:
@@ -337,11 +375,18 @@ def _effects_of_entering(attempt: Attempt) -> tuple[Effect, ...]:
 
 
 def _effects_of_leaving(before: AttemptState, after: Attempt) -> tuple[Effect, ...]:
-    """Gives what is to be done when a bank debit that was on its way has failed."""
+    """Gives what is to be done when a bank debit that was on its way, or a charge, has failed."""
     failed = before is AttemptState.PROCESSING and after.state is not AttemptState.SUCCEEDED
-    if not failed or not after.may_be_bank_debit:
-        return ()
-    return (Effect(EffectKind.MARK_UNPAID, key=f"unpaid:{after.id}:{after.version}"),)
+    debit_failed = failed and after.may_be_bank_debit
+    unpaid = Effect(EffectKind.MARK_UNPAID, key=f"unpaid:{after.id}:{after.version}")
+    follow_up = Effect(EffectKind.FOLLOW_UP_FAILURE, key=f"failure:{after.id}")
+    is_to_be_followed_up = (
+        before in LIVE_STATES and after.state in DEAD_STATES if after.off_session else debit_failed
+    )
+    return (
+        *((unpaid,) if debit_failed else ()),
+        *((follow_up,) if is_to_be_followed_up and after.failure is not None else ()),
+    )
 
 
 def amount_differs(attempt: Attempt, intent: PaymentIntent) -> bool:

@@ -27,6 +27,7 @@ class CaseKind(StrEnum):
     PAYMENT_ACCOUNT_DIFFERS = "payment_account_differs"
     ACCOUNT_DISCONNECTED = "account_disconnected"
     ACCOUNT_CHANGED = "account_changed"
+    FOREIGN_CHARGE = "foreign_charge"
 
 
 STOPS_MONEY = frozenset({CaseKind.AMOUNT_DIFFERS, CaseKind.REQUEST_CONFLICT})

@@ -19,6 +19,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payable import Payable
 
 
@@ -73,6 +74,18 @@ class Route(StrEnum):
     PORTAL = "portal"
     DIRECT_LINK = "direct_link"
     SIGNED_LINK = "signed_link"
+    CHARGE_RUN = "charge_run"
+    AUTO_CHARGE = "auto_charge"
+    RETRY = "retry"
+    OFFICE = "office"
+
+    @property
+    def is_unattended(self) -> bool:
+        """Says whether a saved credential is charged and nobody waits at a payment page."""
+        return self in _UNATTENDED
+
+
+_UNATTENDED = frozenset({Route.CHARGE_RUN, Route.AUTO_CHARGE, Route.RETRY, Route.OFFICE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,9 @@ class Collection:
     Where several documents are paid at once, each has a collection of its own, which holds the
     document's lease, follows the one in `whole_id` that has the attempt, and is booked by itself
     with `splynx_payment_id`. `part` counts them from 1.
+
+    `origin` names the effort that an unattended charge belongs to ("run/<id>/<number>"), "" for
+    what a person began at a page.
     """
 
     id: str
@@ -93,6 +109,12 @@ class Collection:
     whole_id: str = ""
     part: int = 0
     splynx_payment_id: int = 0
+    origin: str = ""
+
+    def share_of(self, charged: Money) -> Money:
+        """Gives what of the charged money belongs to it: all, or the share of one of its documents."""
+        share = self.payable.set_amount
+        return share if self.part and share is not None else charged
 
     @property
     def is_live(self) -> bool:

@@ -17,6 +17,7 @@ class EffectKind(StrEnum):
     MARK_UNPAID = "mark_unpaid"
     SAVE_CREDENTIAL = "save_credential"
     REVERSE_BOOKING = "reverse_booking"
+    FOLLOW_UP_FAILURE = "follow_up_failure"
 
 
 OF_EACH_DOCUMENT = frozenset(

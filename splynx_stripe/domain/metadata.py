@@ -14,6 +14,7 @@ CUSTOMER = "splynx_customer_id"
 DOCUMENT_KIND = "splynx_document_kind"
 DOCUMENT_NUMBER = "splynx_document_number"
 LINK = "splynx_url"
+ORIGIN = "splynx_stripe_origin"
 
 _LONGEST = 500
 """Characters that Stripe takes as a value of metadata."""
@@ -26,11 +27,12 @@ def attempt_metadata(
     collection_id: str,
     attempt_id: str,
     splynx_url: str = "",
+    origin: str = "",
 ) -> Mapping[str, str]:
     """Makes the metadata of an attempt's PaymentIntent (design, recipe "Charge").
 
     The number of several documents is all their numbers. `splynx_url` is Splynx's address; without
-    it there is no link back.
+    it there is no link back. `origin` names the effort that an unattended charge belongs to.
     """
     return {
         INSTALLATION: installation_id,
@@ -40,6 +42,7 @@ def attempt_metadata(
         DOCUMENT_NUMBER: payable.document_number[:_LONGEST],
         COLLECTION: collection_id,
         ATTEMPT: attempt_id,
+        **({ORIGIN: origin} if origin else {}),
         **link_metadata(splynx_url, payable.customer_id),
     }
 

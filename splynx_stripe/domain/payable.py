@@ -20,6 +20,16 @@ class PayableKind(StrEnum):
     PROFORMA = "proforma"
     TOP_UP = "top_up"
     SEVERAL = "several"
+    BALANCE = "balance"
+    PREPAID = "prepaid"
+
+    @property
+    def is_of_account(self) -> bool:
+        """Says whether the customer's account as a whole is collected, not what was chosen by itself.
+
+        It is the same money as that of the customer's documents, by another route (I1).
+        """
+        return self in {PayableKind.BALANCE, PayableKind.PREPAID}
 
     @property
     def document_kind(self) -> DocumentKind | None:
@@ -41,10 +51,11 @@ class Payable:
     id of the document, which is unique; partners may number alike, and a customer may move to a
     partner with another currency while somebody is paying, so neither may be part of the key.
 
-    `set_amount` is what is to be paid where no document says it (a top-up), and a document's share
-    where several are paid at once; None means what the document shows as due. `parts` are the
-    documents that are paid at once. `token` identifies what is no single document: a top-up by
-    chance, several documents by what they are.
+    `set_amount` is what is to be paid where no document says it (a top-up, what a charge run has
+    planned for a balance or a prepaid period), and a document's share where several are paid at
+    once; None means what the document shows as due. `parts` are the documents that are paid at once.
+    `token` identifies what is no single document: a top-up by chance, several documents by what
+    they are, a balance and a prepaid period by their customer.
     """
 
     partner_id: int
@@ -70,6 +81,10 @@ class Payable:
                 return "Top-up"
             case PayableKind.SEVERAL:
                 return f"Documents {self.document_number}"
+            case PayableKind.BALANCE:
+                return "Outstanding balance"
+            case PayableKind.PREPAID:
+                return "Prepaid period"
             case _:
                 return f"{self.kind.capitalize()} {self.document_number}"
 
@@ -85,6 +100,32 @@ def top_up(partner_id: int, customer_id: int, amount: Money, *, token: str) -> P
         currency=amount.currency,
         set_amount=amount,
         token=f"{customer_id}-{token}",
+    )
+
+
+def balance(partner_id: int, customer_id: int, amount: Money) -> Payable:
+    """Makes the payable of what a customer owes in all; `amount` is what was planned to be charged.
+
+    What is owed when it is charged may be less by then, and only that is taken.
+    """
+    return _of_account(PayableKind.BALANCE, partner_id, customer_id, amount)
+
+
+def prepaid(partner_id: int, customer_id: int, amount: Money) -> Payable:
+    """Makes the payable of a prepaid customer's next period; `amount` is what was planned."""
+    return _of_account(PayableKind.PREPAID, partner_id, customer_id, amount)
+
+
+def _of_account(kind: PayableKind, partner_id: int, customer_id: int, amount: Money) -> Payable:
+    return Payable(
+        partner_id=partner_id,
+        customer_id=customer_id,
+        kind=kind,
+        document_id=0,
+        document_number="",
+        currency=amount.currency,
+        set_amount=amount,
+        token=str(customer_id),
     )
 
 

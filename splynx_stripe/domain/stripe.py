@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payment_kind import PaymentKind
@@ -32,8 +33,14 @@ class StripeAccount:
     @classmethod
     def from_key(cls, key: str) -> StripeAccount:
         """Reads what `key` wrote."""
-        name, _, mode = key.rpartition(":")
-        return cls(name=name, livemode=mode == "live")
+        return _account_of_key(key)
+
+
+@lru_cache(maxsize=1_000)
+def _account_of_key(key: str) -> StripeAccount:
+    """Remembers: every row of the store has one of the few keys that there are."""
+    name, _, mode = key.rpartition(":")
+    return StripeAccount(name=name, livemode=mode == "live")
 
 
 class PaymentIntentStatus(StrEnum):
@@ -96,7 +103,9 @@ class Observed:
 class PaymentIntentOrder:
     """The frozen parameters of a PaymentIntent to be created. Equal orders make equal requests.
 
-    `saves_method` asks Stripe to keep the payment method for charges without the customer.
+    `saves_method` asks Stripe to keep the payment method for charges without the customer. With
+    `charged_method_id` that saved PaymentMethod is charged at once, while nobody is there
+    (`off_session`), under the mandate of its bank account where it has one.
     """
 
     amount: Money
@@ -106,6 +115,9 @@ class PaymentIntentOrder:
     kinds: tuple[PaymentKind, ...] = (PaymentKind.CARD,)
     saves_method: bool = False
     receipt_email: str = ""
+    off_session: bool = False
+    charged_method_id: str = ""
+    mandate_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -15,10 +16,12 @@ from splynx_stripe.domain.collection import (
     CollectionState,
     Route,
 )
-from splynx_stripe.domain.payable import Payable, PayableKind
+from splynx_stripe.domain.money import Money
+from splynx_stripe.domain.payable import Payable, PayableKind, balance
 from splynx_stripe.domain.splynx import DocumentKind
 from splynx_stripe.domain.stripe import StripeAccount
 
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 news_lists = st.lists(st.sampled_from(CollectionNews), max_size=10)
 
 
@@ -87,3 +90,21 @@ def test_an_account_is_written_and_read_with_its_mode(livemode: bool) -> None:
     account = StripeAccount("default", livemode=livemode)
 
     assert StripeAccount.from_key(account.key) == account
+
+
+def test_a_document_among_several_has_its_share_and_everything_else_has_all() -> None:
+    """I4: also where less was taken than was planned."""
+    planned, taken = Money(5000, "EUR"), Money(2000, "EUR")
+    owed = Collection("col_1", balance(1, 17, planned), Route.CHARGE_RUN, CollectionState.OPEN, NOW)
+    part = replace(owed, whole_id="col_0", part=1)
+
+    assert owed.share_of(taken) == taken
+    assert part.share_of(taken) == planned
+
+
+def test_nobody_waits_at_a_page_for_an_unattended_route() -> None:
+    assert {route for route in Route if not route.is_unattended} == {
+        Route.PORTAL,
+        Route.DIRECT_LINK,
+        Route.SIGNED_LINK,
+    }

@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 
 from splynx_stripe.domain.money import Money
-from splynx_stripe.domain.payable import PARTS_AT_MOST, Payable, PayableKind, several, top_up
+from splynx_stripe.domain.payable import (
+    PARTS_AT_MOST,
+    Payable,
+    PayableKind,
+    balance,
+    prepaid,
+    several,
+    top_up,
+)
 
 INVOICE = Payable(1, 17, PayableKind.INVOICE, 42, "A-42", "EUR", Money(17250, "EUR"))
 PROFORMA = Payable(1, 17, PayableKind.PROFORMA, 7, "P-7", "EUR", Money(4990, "EUR"))
@@ -50,6 +58,17 @@ def test_what_is_no_one_payment_is_refused(parts: tuple[Payable, ...]) -> None:
         several(parts)
 
 
+def test_what_an_account_owes_is_one_debt_of_its_customer_whatever_was_planned() -> None:
+    """I1."""
+    assert balance(1, 17, Money(100, "EUR")).key == balance(1, 17, Money(200, "EUR")).key
+    assert balance(1, 17, Money(100, "EUR")).key != balance(1, 18, Money(100, "EUR")).key
+    assert prepaid(1, 17, Money(100, "EUR")).key != balance(1, 17, Money(100, "EUR")).key
+    assert [kind for kind in PayableKind if kind.is_of_account] == [
+        PayableKind.BALANCE,
+        PayableKind.PREPAID,
+    ]
+
+
 def test_people_are_told_what_they_pay() -> None:
     topping = top_up(1, 17, Money(5000, "EUR"), token="t1")
 
@@ -58,3 +77,5 @@ def test_people_are_told_what_they_pay() -> None:
     assert several((INVOICE, PROFORMA)).name == "Documents A-42, P-7"
     assert topping.name == "Top-up"
     assert topping.key == "top_up/17-t1"
+    assert balance(1, 17, Money(5000, "EUR")).name == "Outstanding balance"
+    assert prepaid(1, 17, Money(5000, "EUR")).name == "Prepaid period"
