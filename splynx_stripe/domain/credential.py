@@ -53,6 +53,7 @@ class DeadReason(StrEnum):
     STRIPE_CUSTOMER_DELETED = "stripe_customer_deleted"
     LOST_OR_STOLEN = "lost_or_stolen"
     NOT_VERIFIED = "not_verified"
+    ACCOUNT_CLOSED = "account_closed"
 
 
 _S, _N = CredentialState, CredentialNews
