@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from splynx_stripe.domain.stripe import (
     StripeCustomerOrder,
     StripeEvent,
 )
-from splynx_stripe.gateways.stripe import API_VERSION, HANDLED_EVENT_TYPES
+from splynx_stripe.gateways.stripe import API_VERSION, HANDLED_EVENT_TYPES, RateLimits
 from splynx_stripe.kit.rate_limit import Priority
 from tests.contract.stripe_gateway_rig import (
     CREATE_PATH,
@@ -66,6 +67,17 @@ async def everything(here: Rig, account: StripeAccount = HERE, customer: str = "
         created_to=here.clock.now(),
     )
     return [each.intent.id for each in found]
+
+
+async def test_many_calls_at_once_each_get_their_own_answer() -> None:
+    async with rig(limits=RateLimits(1000, 1000, 1000)) as here:
+        ids = await many_intents(here, 12)
+        seen = await asyncio.gather(
+            *(here.gateway.retrieve_payment_intent(HERE, each) for each in ids * 3)
+        )
+
+    assert [each.intent.id for each in seen] == ids * 3
+    assert {each.intent.metadata[ATTEMPT] for each in seen} == {f"att_{n}" for n in range(12)}
 
 
 async def test_what_is_ordered_is_created_and_what_is_paid_is_seen() -> None:

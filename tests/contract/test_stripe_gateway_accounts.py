@@ -136,6 +136,8 @@ async def test_each_missing_permission_of_a_restricted_key_is_named_with_its_con
         "SetupIntents: Read",
         "PaymentMethods: Write",
         "PaymentMethods: Read",
+        "Mandates: Read",
+        "Disputes: Read",
         "Webhook Endpoints: Write",
         "Webhook Endpoints: Read",
     }

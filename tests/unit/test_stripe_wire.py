@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from splynx_stripe.domain.money import Money
+from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.stripe import (
     PaymentFailure,
     PaymentIntentOrder,
@@ -16,6 +17,7 @@ from splynx_stripe.domain.stripe import (
     StripeCustomerOrder,
 )
 from splynx_stripe.gateways.stripe import wire
+from splynx_stripe.gateways.stripe.payment_intent_order import payment_intent_params
 from splynx_stripe.gateways.stripe.wire import ShapeError
 
 
@@ -193,7 +195,7 @@ def test_a_page_that_promises_more_must_say_from_where(data: list[dict[str, str]
 
 
 def test_an_order_asks_for_cards_without_the_parameter_stripe_no_longer_takes() -> None:
-    params = wire.payment_intent_params(order())
+    params = payment_intent_params(order())
 
     assert params == {
         "amount": 17250,
@@ -204,7 +206,7 @@ def test_an_order_asks_for_cards_without_the_parameter_stripe_no_longer_takes() 
 
 
 def test_optional_parts_of_an_order_are_sent_when_they_are_set() -> None:
-    params = wire.payment_intent_params(
+    params = payment_intent_params(
         order(customer="cus_1", description="Invoice 7", receipt_email="a@example.net")
     )
 
@@ -213,8 +215,42 @@ def test_optional_parts_of_an_order_are_sent_when_they_are_set() -> None:
     assert params.get("receipt_email") == "a@example.net"
 
 
+def test_a_charge_without_the_customer_is_confirmed_at_once_and_waits_for_nobody() -> None:
+    params = payment_intent_params(
+        order(
+            customer="cus_1", kinds=(PaymentKind.CARD,), off_session=True, charged_method_id="pm_1"
+        )
+    )
+
+    assert params == {
+        "amount": 17250,
+        "currency": "eur",
+        "allowed_payment_method_types": ["card"],
+        "metadata": {"splynx_stripe_attempt": "att_1"},
+        "customer": "cus_1",
+        "payment_method": "pm_1",
+        "confirm": True,
+        "off_session": True,
+        "error_on_requires_action": True,
+    }
+
+
+def test_a_debit_without_the_customer_names_the_mandate_it_rests_on() -> None:
+    params = payment_intent_params(
+        order(
+            kinds=(PaymentKind.PAD,),
+            off_session=True,
+            charged_method_id="pm_1",
+            mandate_id="mandate_1",
+        )
+    )
+
+    assert params.get("mandate") == "mandate_1"
+    assert "payment_method_options" not in params
+
+
 def test_minor_units_go_to_stripe_as_they_are() -> None:
-    assert wire.payment_intent_params(order(amount=Money(500, "JPY")))["amount"] == 500
+    assert payment_intent_params(order(amount=Money(500, "JPY")))["amount"] == 500
 
 
 def test_empty_fields_of_a_customer_are_left_out() -> None:

@@ -17,7 +17,7 @@ from splynx_stripe.domain.errors import (
     RetryableError,
 )
 from splynx_stripe.domain.stripe import StripeAccount
-from splynx_stripe.gateways.stripe.errors import Operation, scrub, translate
+from splynx_stripe.gateways.stripe.errors import Operation, carried_intent, scrub, translate
 
 WRITING = Operation("payment_intents.create", "create the PaymentIntent", writes=True)
 READING = Operation("payment_intents.retrieve", "show the PaymentIntent", writes=False)
@@ -196,3 +196,52 @@ def test_scrubbing_leaves_ids_and_amounts_readable() -> None:
 
 def test_what_stripe_says_cannot_flood_a_log() -> None:
     assert len(scrub("x" * 10_000)) == 500
+
+
+INTENT = {"object": "payment_intent", "id": "pi_1", "last_payment_error": None}
+DECLINE = {"type": "card_error", "code": "card_declined", "decline_code": "do_not_honor"}
+
+
+def test_a_decline_carries_its_payment_and_says_why_where_the_payment_does_not() -> None:
+    """Fault 29."""
+    carried = carried_intent(answer(402, {**DECLINE, "message": "No.", "payment_intent": INTENT}))
+
+    assert carried is not None
+    assert carried["id"] == "pi_1"
+    assert carried["last_payment_error"] == {
+        "code": "card_declined",
+        "decline_code": "do_not_honor",
+        "message": "No.",
+    }
+
+
+def test_what_the_payment_says_itself_is_not_overwritten() -> None:
+    said = {"code": "expired_card"}
+
+    carried = carried_intent(
+        answer(402, {**DECLINE, "payment_intent": {**INTENT, "last_payment_error": said}})
+    )
+
+    assert carried is not None
+    assert carried["last_payment_error"] == said
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (402, DECLINE),
+        (402, {**DECLINE, "payment_intent": "pi_1"}),
+        (400, {"type": "idempotency_error", "payment_intent": INTENT}),
+        (401, {"payment_intent": INTENT}),
+        (403, {"payment_intent": INTENT}),
+        (409, {"payment_intent": INTENT}),
+        (429, {"payment_intent": INTENT}),
+        (500, {"payment_intent": INTENT}),
+    ],
+)
+def test_nothing_else_counts_as_news_of_a_payment(status: int, error: dict[str, object]) -> None:
+    assert carried_intent(answer(status, error)) is None
+
+
+def test_nothing_that_never_arrived_carries_a_payment() -> None:
+    assert carried_intent(lost(connector_error())) is None

@@ -3,6 +3,7 @@
 | answer                                    | writing request        | reading request |
 |-------------------------------------------|------------------------|-----------------|
 | 400, 402, 404 and other refusals          | `RejectedError`, `NotFoundError`   ||
+| the same with the PaymentIntent in it     | an answer: it was made and declined ||
 | 400 idempotency_error                     | `BrokenInvariantError`             ||
 | 401, 403                                  | `NotPermittedError`                ||
 | 409, 429 (rate limit, lock timeout)       | `RetryableError`                   ||
@@ -67,12 +68,14 @@ class Operation:
     """One of Stripe's named operations: each has its own rate limit (section 3 of the reference).
 
     `does` completes the sentence "Stripe did not …". `writes` says whether it changes anything.
+    `confirms`: it charges at once, so a decline is an answer about the PaymentIntent that it made.
     """
 
     endpoint: str
     does: str
     writes: bool
     priority: Priority = Priority.INTERACTIVE
+    confirms: bool = False
 
 
 def scrub(text: str) -> str:
@@ -105,6 +108,28 @@ def translate(error: Exception, operation: Operation, account: StripeAccount) ->
         )
     reason = type(error.__cause__ or error).__name__
     return no_answer(operation, f"no usable answer came ({reason})")
+
+
+def carried_intent(error: stripe.StripeError) -> Mapping[str, object] | None:
+    """Gives the PaymentIntent that a refusal of its confirmation carries; it exists (fault 29).
+
+    Where the PaymentIntent itself does not say why it failed, the refusal does.
+    """
+    said = _said(error)
+    intent = said.get("payment_intent") if said is not None else None
+    status = error.http_status or 0
+    if (
+        said is None
+        or not isinstance(intent, Mapping)
+        or not _BAD_REQUEST <= status < _SERVER_ERROR
+    ):
+        return None
+    if status in (_UNAUTHORIZED, _FORBIDDEN, _CONFLICT, _TOO_MANY):
+        return None
+    if _text(said, "type") == "idempotency_error":
+        return None
+    reason = {name: _text(said, name) for name in ("code", "decline_code", "message")}
+    return {**intent, "last_payment_error": intent.get("last_payment_error") or reason}
 
 
 def no_answer(operation: Operation, reason: str) -> Exception:

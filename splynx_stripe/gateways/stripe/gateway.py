@@ -43,6 +43,7 @@ from splynx_stripe.gateways.stripe.customers import StripeCustomerCalls
 from splynx_stripe.gateways.stripe.disputes import StripeDisputeCalls
 from splynx_stripe.gateways.stripe.errors import UNEXPECTED_STATE, Operation, named
 from splynx_stripe.gateways.stripe.oauth import OAuthClient, StripeOAuth
+from splynx_stripe.gateways.stripe.payment_intent_order import payment_intent_params
 from splynx_stripe.gateways.stripe.preflight import Preflight
 from splynx_stripe.gateways.stripe.setup_intents import StripeSavedMethodCalls
 from splynx_stripe.gateways.stripe.webhook_endpoints import WebhookEndpoints
@@ -54,6 +55,13 @@ log = logging.getLogger(__name__)
 _IN_BACKGROUND = Priority.BACKGROUND
 
 _CREATE = Operation("payment_intents.create", "create the PaymentIntent", writes=True)
+_CHARGE = Operation(
+    "payment_intents.create",
+    "charge the saved payment method",
+    writes=True,
+    priority=_IN_BACKGROUND,
+    confirms=True,
+)
 _RETRIEVE = Operation("payment_intents.retrieve", "show the PaymentIntent", writes=False)
 _CANCEL = Operation("payment_intents.cancel", "cancel the PaymentIntent", writes=True)
 _FIND = Operation(
@@ -137,6 +145,9 @@ class StripeSdkGateway:
     ) -> Observed:
         """Creates a PaymentIntent, or gives the one that this key created before.
 
+        An off-session order is confirmed at once; a decline is no error but a PaymentIntent that
+        shows its failure.
+
         Raises:
             RejectedError: Stripe refused; nothing exists. Final.
             RetryableError: Surely nothing happened; repeat with the same key.
@@ -144,12 +155,13 @@ class StripeSdkGateway:
             BrokenInvariantError: The key was used with other parameters, or the answer is about
                 another payment than the order; stop this payment.
         """
-        params = wire.payment_intent_params(order)
+        params = payment_intent_params(order)
         options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
+        operation = _CHARGE if order.off_session else _CREATE
         answer = await self._call(
-            account, _CREATE, lambda sdk: sdk.v1.payment_intents.create_async(params, options)
+            account, operation, lambda sdk: sdk.v1.payment_intents.create_async(params, options)
         )
-        intent = understood(wire.payment_intent, answer, _CREATE)
+        intent = understood(wire.payment_intent, answer, operation)
         _check_mode(account, intent)
         _check_order(order, intent)
         # A replayed answer shows how it was when it was created, not how it is.

@@ -83,6 +83,18 @@ PERMISSIONS: tuple[Permission, ...] = (
         "saved cards cannot be shown",
     ),
     Permission(
+        "Mandates: Read",
+        "get",
+        f"/v1/mandates/mandate_{_NOBODY}",
+        "bank accounts cannot be saved, nor a mandate that was withdrawn be noticed",
+    ),
+    Permission(
+        "Disputes: Read",
+        "get",
+        f"/v1/disputes/du_{_NOBODY}",
+        "a bank debit that is returned late is not taken off again in Splynx",
+    ),
+    Permission(
         "Events: Read", "get", "/v1/events", "what webhooks do not bring is lost", {"limit": 1}
     ),
     Permission(

@@ -15,18 +15,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from stripe.params import (
-    CustomerCreateParams,
-    PaymentIntentCreateParams,
-    PaymentIntentCreateParamsPaymentMethodOptionsAcssDebit,
-)
+from stripe.params import CustomerCreateParams
 
 from splynx_stripe.domain.money import Money
-from splynx_stripe.domain.payment_kind import PaymentKind, kind_of_stripe_type
+from splynx_stripe.domain.payment_kind import kind_of_stripe_type
 from splynx_stripe.domain.stripe import (
     PaymentFailure,
     PaymentIntent,
-    PaymentIntentOrder,
     PaymentIntentStatus,
     StripeCustomerOrder,
     StripeEvent,
@@ -409,9 +404,12 @@ def _kept(shape: _Event, body: bytes) -> bytes:
     return _without_client_secret(event_body(reduced))
 
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
+
 def event_body(raw: Mapping[str, object]) -> bytes:
     """Writes a listed event as the body that a webhook would have brought."""
-    return json.dumps(raw, separators=(",", ":")).encode()
+    return _COMPACT.encode(raw).encode()
 
 
 def customer_id(raw: object) -> str:
@@ -449,37 +447,6 @@ def page(raw: object) -> Page:
         return Page(shape.data, "")
     last = shape.data[-1] if shape.data else {}
     return Page(shape.data, _read(_Identified, last).id)
-
-
-_PAD_OPTIONS: PaymentIntentCreateParamsPaymentMethodOptionsAcssDebit = {
-    "mandate_options": {"payment_schedule": "sporadic", "transaction_type": "personal"},
-    "verification_method": "automatic",
-}
-"""What Stripe wants to know of a Canadian mandate before it makes one (`stripe-api.md`, section 4)."""
-
-
-def payment_intent_params(order: PaymentIntentOrder) -> PaymentIntentCreateParams:
-    """Writes an order; equal orders give equal parameters, as the idempotency key demands.
-
-    `payment_method_types` can no longer be sent (`reference/stripe-api.md`, surprise 1).
-    """
-    params: PaymentIntentCreateParams = {
-        "amount": order.amount.minor_units,
-        "currency": order.amount.currency.lower(),
-        "allowed_payment_method_types": [kind.stripe_type for kind in order.kinds],
-        "metadata": dict(order.metadata),
-    }
-    if PaymentKind.PAD in order.kinds:
-        params["payment_method_options"] = {"acss_debit": _PAD_OPTIONS}
-    if order.saves_method:
-        params["setup_future_usage"] = "off_session"
-    if order.customer:
-        params["customer"] = order.customer
-    if order.description:
-        params["description"] = order.description
-    if order.receipt_email:
-        params["receipt_email"] = order.receipt_email
-    return params
 
 
 def customer_params(order: StripeCustomerOrder) -> CustomerCreateParams:
