@@ -280,6 +280,7 @@ A small ISP with a small Stripe is running. Nothing here is real money.
     4242 4242 4242 4242   works
     4000 0025 0000 3155   asks for 3-D Secure
     4000 0000 0000 9995   declined: insufficient funds
+    4000 0000 0001 9994   can be saved; declined when it is charged without the customer
 
   The story of a debt:  splynx-stripe payments show 202611000042 --config {town.config_path}
 

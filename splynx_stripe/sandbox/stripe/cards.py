@@ -29,12 +29,14 @@ class TestCard:
     `always_3ds`: authentication on every on-session payment and refusal off session;
     `setup_3ds`: the same until a SetupIntent or on-session payment has authenticated it.
     `decline_on_attach`: Stripe checks the card when it is saved and refuses it then already.
+    `decline_off_session`: it can be saved and pays at a page, and is refused while nobody is there.
     """
 
     number: str
     brand: str = "visa"
     decline: Decline | None = None
     decline_on_attach: bool = True
+    decline_off_session: Decline | None = None
     always_3ds: bool = False
     setup_3ds: bool = False
     refund_fails: bool = False
@@ -123,6 +125,23 @@ _CARDS = (
     ("pm_card_refundFail", TestCard("4000000000005126", refund_fails=True)),
     ("pm_card_pendingRefund", TestCard("4000000000007726", refund_pending=True)),
 )
+_SAVED_AND_DECLINED = (
+    ("4000000000019994", _insufficient()),
+    ("4000000000029993", Decline("expired_card", "expired_card", "Your card has expired.")),
+    ("4000000000039992", Decline("card_declined", "lost_card", "Your card was declined.")),
+    ("4000000000049991", Decline("card_declined", "do_not_honor", "Your card was declined.")),
+    ("4000000000059990", AUTHENTICATION_REQUIRED),
+    (
+        "4000000000069999",
+        Decline(
+            "processing_error",
+            "processing_error",
+            "An error occurred while processing your card. Try again in a little bit.",
+        ),
+    ),
+)
+"""The sandbox's own: Stripe's test cards with these reasons cannot be saved, so that nothing with them
+can be charged later; real cards get into such a state between two charges."""
 _BANKS = (
     ("pm_usBankAccount_success", TestBankAccount("000123456789")),
     (
@@ -167,7 +186,9 @@ MICRODEPOSIT_BANKS = (
     TestBankAccount("000888888883", microdeposits="amounts"),
 )
 """The sandbox's own: at the real Stripe every number that is typed in has to be proven."""
-CARDS_BY_NUMBER = {card.number: card for _, card in _CARDS}
+CARDS_BY_NUMBER = {card.number: card for _, card in _CARDS} | {
+    number: TestCard(number, decline_off_session=decline) for number, decline in _SAVED_AND_DECLINED
+}
 CARDS_BY_ID = {
     **dict(_CARDS),
     "pm_card_visa_chargeDeclined": dict(_CARDS)["pm_card_chargeDeclined"],

@@ -236,7 +236,7 @@ def charge(call: Call, intent: Json, method: Json) -> Json:
         "paid": False,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": _charged_details(intent, method),
+        "payment_method_details": _charged_details(intent, method, call.params.get("mandate")),
         "presentment_details": None,
         "radar_options": {},
         "receipt_email": intent["receipt_email"],
@@ -255,13 +255,27 @@ def charge(call: Call, intent: Json, method: Json) -> Json:
     }
 
 
-def _charged_details(intent: Json, method: Json) -> Json:
+_BANK_NAMES = (
+    "account_holder_type",
+    "account_type",
+    "bank_name",
+    "bsb_number",
+    "fingerprint",
+    "institution_number",
+    "last4",
+    "routing_number",
+    "transit_number",
+)
+
+
+def _charged_details(intent: Json, method: Json, mandate: str | None) -> Json:
     kind = method["type"]
     shown = method[kind]
     if kind != "card":
-        names = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4")
-        bank: Json = {name: shown[name] for name in names}
-        bank.update(mandate=None, payment_reference=None, routing_number=shown["routing_number"])
+        bank: Json = {name: shown[name] for name in _BANK_NAMES if name in shown}
+        bank["mandate"] = mandate
+        if kind == "us_bank_account":
+            bank["payment_reference"] = None
         return {kind: bank, "type": kind}
     card_names = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
     card: Json = {name: shown[name] for name in card_names}

@@ -39,6 +39,7 @@ from splynx_stripe.sandbox.stripe.payments import (
     authenticated,
     captured,
     check_owner,
+    check_usable,
     confirm,
     shown,
 )
@@ -122,6 +123,8 @@ def create(call: Call) -> Json:
     _choose(made, method)
     if confirming and method is None:
         raise _no_method(made)
+    if confirming and method is not None:
+        check_usable(call, made, method)
     call.book.payment_intents[made["id"]] = made
     call.emit("payment_intent.created", made)
     return confirm(call, made, method, _terms(call)) if confirming and method else made

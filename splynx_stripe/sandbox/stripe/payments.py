@@ -75,7 +75,7 @@ def confirm(call: Call, intent: Json, method: Json, terms: Terms) -> Json:
     Raises:
         StripeError: 402 when refused; the intent then waits for another payment method.
     """
-    _check_usable(call, intent, method)
+    check_usable(call, intent, method)
     test = behind(call, method)
     intent.update(payment_method=method["id"], last_payment_error=None, next_action=None)
     if isinstance(test, TestBankAccount):
@@ -84,12 +84,14 @@ def confirm(call: Call, intent: Json, method: Json, terms: Terms) -> Json:
         if terms.off_session or terms.refuse_action:
             raise _refused(call, intent, method, AUTHENTICATION_REQUIRED)
         return _ask_to_authenticate(call, intent, terms)
-    if test.decline is not None:
-        raise _refused(call, intent, method, test.decline)
+    decline = test.decline or (test.decline_off_session if terms.off_session else None)
+    if decline is not None:
+        raise _refused(call, intent, method, decline)
     return _paid(call, intent, method, _new_charge(call, intent, method))
 
 
-def _check_usable(call: Call, intent: Json, method: Json) -> None:
+def check_usable(call: Call, intent: Json, method: Json) -> None:
+    """Refuses a method, or a mandate, that cannot be charged like this; nothing is made then."""
     refuse_used_up(call, method)
     kind, allowed = method["type"], intent["payment_method_types"]
     if kind not in allowed:
@@ -99,11 +101,24 @@ def _check_usable(call: Call, intent: Json, method: Json) -> None:
             param="payment_method",
         )
     check_owner(intent, method)
+    _check_mandate(call, method)
     if kind == "card" and intent["statement_descriptor"]:
         raise bad_parameter(
             "The statement_descriptor parameter is not supported for the payment method type"
             " `card`. Please use statement_descriptor_suffix instead.",
             param="statement_descriptor",
+        )
+
+
+def _check_mandate(call: Call, method: Json) -> None:
+    if (mandate := call.referred("mandate", "mandate")) is None:
+        return
+    if mandate["payment_method"] != method["id"] or mandate["status"] != "active":
+        raise invalid(
+            f"The mandate `{mandate['id']}` cannot be used: it is {mandate['status']}, or of another"
+            " payment method.",
+            param="mandate",
+            code="payment_intent_mandate_invalid",
         )
 
 

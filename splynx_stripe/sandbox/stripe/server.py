@@ -321,6 +321,8 @@ _RESOURCES = {
     "webhook_endpoints": "webhook",
     "charges": "charge",
     "refunds": "charge",
+    "mandates": "mandate",
+    "disputes": "dispute",
 }
 
 
