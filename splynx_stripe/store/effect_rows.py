@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping, bindparam, or_, select, text, update
 
 from splynx_stripe.domain.effect import Effect, EffectKind, EffectState, StoredEffect
-from splynx_stripe.store.rows import UnitPart, insert_unless_there
+from splynx_stripe.store.rows import UnitPart, claim_of, claimed, insert_unless_there
 from splynx_stripe.store.tables import EFFECT_IS_PENDING, effects
 
 _e = effects.c
@@ -29,12 +29,7 @@ _DUE = (
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
-_CLAIM = (
-    update(effects)
-    .where(_e.id.in_(bindparam("ids", expanding=True)))
-    .values(claim=_e.claim + 1, claimed_until=bindparam("until", type_=_e.claimed_until.type))
-    .returning(*effects.columns)
-)
+_CLAIM = claim_of(effects)
 _SAVE = (
     update(effects)
     .where(_e.id == bindparam("of_id"), _e.claim == bindparam("of_claim"))
@@ -92,9 +87,9 @@ class EffectRows(UnitPart):
         due = self._connection.execute(_DUE, {"now": now, "limit": limit}).scalars().all()
         if not due:
             return []
-        rows = self._connection.execute(_CLAIM, {"ids": due, "until": until})
-        claimed = [_effect(row) for row in rows.mappings()]
-        return sorted(claimed, key=lambda effect: (effect.next_at, effect.id))
+        rows = self._connection.execute(_CLAIM(len(due)), claimed(due) | {"until": until})
+        taken = [_effect(row) for row in rows.mappings()]
+        return sorted(taken, key=lambda effect: (effect.next_at, effect.id))
 
     def save_effect(self, effect: StoredEffect) -> None:
         values = {f"to_{name}": getattr(effect, name) for name in _PROGRESS}

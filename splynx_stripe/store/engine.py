@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from splynx_stripe.store.prepared import BEGINS_WITH
 
 BUSY_TIMEOUT_S = 5
 """How long a write waits for a lock that another process holds. A person at the CLI needs
@@ -82,6 +84,7 @@ def _sqlite_engine(url: URL, *, begin: str, pragmas: tuple[str, ...], connection
         max_overflow=0,
         connect_args={"timeout": BUSY_TIMEOUT_S},
         hide_parameters=True,
+        execution_options={BEGINS_WITH: begin},
     )
 
     @event.listens_for(engine, "connect")
@@ -97,7 +100,9 @@ def _sqlite_engine(url: URL, *, begin: str, pragmas: tuple[str, ...], connection
 
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        driver: Any = connection.connection.driver_connection
+        if not driver.in_transaction:  # else a prepared connection has begun it
+            connection.exec_driver_sql(begin)
 
     return engine
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import sqlite
 from splynx_stripe.domain.inbox import InboxEvent, InboxSource, InboxState, NewInboxEvent
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.store.prepared import PreparedConnection
-from splynx_stripe.store.rows import UnitPart, insert_unless_there
+from splynx_stripe.store.rows import UnitPart, claim_of, claimed, insert_unless_there
 from splynx_stripe.store.tables import EVENT_IS_RECEIVED, inbox
 
 _Identity = tuple[str, str]
@@ -35,12 +35,7 @@ _DUE = (
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
-_CLAIM = (
-    update(inbox)
-    .where(_i.id.in_(bindparam("ids", expanding=True)))
-    .values(claim=_i.claim + 1, claimed_until=bindparam("until", type_=_i.claimed_until.type))
-    .returning(*inbox.columns)
-)
+_CLAIM = claim_of(inbox)
 _FINISH = (
     update(inbox)
     .where(
@@ -100,9 +95,9 @@ class InboxRows(UnitPart):
         due = self._connection.execute(_DUE, {"now": now, "limit": limit}).scalars().all()
         if not due:
             return []
-        rows = self._connection.execute(_CLAIM, {"ids": due, "until": until})
-        claimed = [_event(row) for row in rows.mappings()]
-        return sorted(claimed, key=lambda event: (event.received_at, event.id))
+        rows = self._connection.execute(_CLAIM(len(due)), claimed(due) | {"until": until})
+        taken = [_event(row) for row in rows.mappings()]
+        return sorted(taken, key=lambda event: (event.received_at, event.id))
 
     def finish_inbox(
         self,

@@ -13,7 +13,7 @@ a translation.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -21,7 +21,6 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from sqlalchemy import Connection, CursorResult, Delete, Dialect, Executable, Insert, Select, Update
-from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
@@ -29,6 +28,9 @@ from sqlalchemy.types import TypeEngine
 _DRIVER_ERRORS = (sqlite3.Error, psycopg.Error)
 _SQLITE_PARAMETERS = 32_766
 """How many values one statement may have (SQLITE_MAX_VARIABLE_NUMBER, the default since 3.32)."""
+
+BEGINS_WITH = "begins_with"
+"""The execution option of an engine that says how its transactions begin; PostgreSQL's need no word."""
 
 _Convert = Callable[[Any], Any]
 _Values = Mapping[str, Any]
@@ -45,8 +47,7 @@ class _Parameter:
 
     def of(self, values: _Values) -> Any:
         """Gives what the driver gets. Raises `KeyError` when nobody said a value that has to be."""
-        name = self.name
-        value = values[name] if self.is_required else values.get(name, self.default)
+        value = values[self.name] if self.is_required else values.get(self.name, self.default)
         return value if self.convert is None else self.convert(value)
 
 
@@ -57,9 +58,8 @@ class _Translation:
     sql: str
     parameters: Sequence[_Parameter]
     by_position: bool
-    columns: SimpleResultMetaData | None
-    results: Sequence[_Convert | None]
-    converts: bool
+    columns: Sequence[str] | None
+    results: Sequence[tuple[int, _Convert]]
 
     def bound(self, values: _Values) -> Sequence[Any] | dict[str, Any]:
         if self.by_position:
@@ -67,8 +67,11 @@ class _Translation:
         return {parameter.name: parameter.of(values) for parameter in self.parameters}
 
     def converted(self, row: Sequence[Any]) -> Sequence[Any]:
-        results = zip(self.results, row, strict=True)
-        return tuple([value if convert is None else convert(value) for convert, value in results])
+        """Converts the few columns that need it, by their places."""
+        values = list(row)
+        for place, convert in self.results:
+            values[place] = convert(values[place])
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +82,56 @@ class Inserted:
     last_row: int
 
 
-class _Rows(IteratorResult[Any]):
-    """A result whose rows are all here, with the count that guarded writes look at."""
+class _Found(list[Any]):
+    """Rows or values that were found, with the words of SQLAlchemy's results that we use."""
 
-    def __init__(self, columns: SimpleResultMetaData, rows: Sequence[Any], rowcount: int) -> None:
-        super().__init__(columns, iter(rows))
+    def all(self) -> Sequence[Any]:
+        return self
+
+    def first(self) -> Any:
+        return self[0] if self else None
+
+
+class _Rows:
+    """A result whose rows are all here, with the count that guarded writes look at.
+
+    Rows are sequences, mappings are dictionaries: what SQLAlchemy gives can do more and costs
+    several times as much to make.
+    """
+
+    __slots__ = ("_columns", "_rows", "rowcount")
+
+    def __init__(self, columns: Sequence[str], rows: Sequence[Any], rowcount: int) -> None:
+        self._columns = columns
+        self._rows = rows
         self.rowcount = rowcount
 
+    def mappings(self) -> _Found:
+        columns = self._columns
+        return _Found(dict(zip(columns, row, strict=True)) for row in self._rows)
 
-_NO_COLUMNS = SimpleResultMetaData([])
-_UNTRANSLATABLE = _Translation("", (), by_position=True, columns=None, results=(), converts=False)
+    def scalars(self) -> _Found:
+        return _Found(row[0] for row in self._rows)
+
+    def all(self) -> Sequence[Any]:
+        return self._rows
+
+    def first(self) -> Any:
+        return self._rows[0] if self._rows else None
+
+    def scalar(self) -> Any:
+        return self._rows[0][0] if self._rows else None
+
+    def scalar_one(self) -> Any:
+        (row,) = self._rows
+        return row[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+
+_NO_COLUMNS: Sequence[str] = ()
+_UNTRANSLATABLE = _Translation("", (), by_position=True, columns=None, results=())
 _ByNames = dict[tuple[str, ...], _Translation | None]
 _known: dict[str, WeakKeyDictionary[Executable, _ByNames]] = {}
 """By dialect, statement and names of the given values (an insert writes the columns it is given).
@@ -104,6 +147,7 @@ class PreparedConnection:
         self._raw = driver
         self._cursor: Any = driver.cursor()
         self.dialect = connection.dialect
+        self._begins = str(connection.get_execution_options().get(BEGINS_WITH, ""))
         self._translations = _known.setdefault(self.dialect.name, WeakKeyDictionary())
 
     def execute(
@@ -138,10 +182,46 @@ class PreparedConnection:
             raise self._as_theirs(error, sql) from error
         return Inserted(self._cursor.rowcount, self._cursor.lastrowid)
 
-    def close(self) -> None:
-        """Lets go of the cursor: a statement that is not over would keep its locks."""
+    def begin(self) -> None:
+        """Begins a transaction as the engine's connections do, without SQLAlchemy's part in it.
+
+        Where SQLAlchemy executes a statement within it, it takes note of the transaction then.
+        """
+        if self._begins:
+            self.say(self._begins)
+
+    def commit(self) -> None:
+        """Commits it, whoever knows of it."""
+        if self.connection.in_transaction():
+            self.connection.commit()
+            return
+        try:
+            self._raw.commit()
+        except _DRIVER_ERRORS as error:
+            raise self._as_theirs(error, "COMMIT") from error
+
+    def rolled_back(self) -> bool:
+        """Undoes it, whoever knows of it. False: the connection cannot be used any more."""
+        if self.connection.invalidated:
+            return False
+        try:
+            if self.connection.in_transaction():
+                self.connection.rollback()
+            self._raw.rollback()
+        except (DBAPIError, *_DRIVER_ERRORS):
+            return False
+        return True
+
+    def hang_up(self, *, broken: bool = False) -> None:
+        """Gives the connection back; one that is `broken` is not used again.
+
+        The cursor goes first: a statement that is not over would keep its locks.
+        """
         with suppress(*_DRIVER_ERRORS):
             self._cursor.close()
+        if broken:
+            self.connection.invalidate()
+        self.connection.close()
 
     def say(self, sql: str) -> None:
         """Says something without parameters and without a result, such as SAVEPOINT."""
@@ -158,7 +238,7 @@ class PreparedConnection:
             rows = cursor.fetchall() if translation.columns is not None else ()
         except _DRIVER_ERRORS as error:
             raise self._as_theirs(error, translation.sql) from error
-        if translation.converts:
+        if translation.results:
             rows = [translation.converted(row) for row in rows]
         return _Rows(translation.columns or _NO_COLUMNS, rows, cursor.rowcount)
 
@@ -202,16 +282,15 @@ def _translate(statement: Executable, names: Sequence[str], dialect: Dialect) ->
     if _needs_sqlalchemy(compiled):
         return _UNTRANSLATABLE
     columns = [(column.key, column.type) for column in statement.exported_columns]
-    results = [_from_driver(kind, dialect) for _, kind in columns]
+    converts = [_from_driver(kind, dialect) for _, kind in columns]
     return _Translation(
         sql=str(compiled),
         parameters=[
             _parameter(name, compiled, dialect) for name in compiled.positiontup or compiled.binds
         ],
         by_position=compiled.positiontup is not None,
-        columns=SimpleResultMetaData([str(name) for name, _ in columns]) if columns else None,
-        results=results,
-        converts=any(results),
+        columns=[str(name) for name, _ in columns] if columns else None,
+        results=[(place, each) for place, each in enumerate(converts) if each is not None],
     )
 
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import Any, cast
 
-from sqlalchemy import Column, Connection, CursorResult, Executable, Table, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    CursorResult,
+    Executable,
+    Table,
+    bindparam,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from splynx_stripe.domain.errors import StaleWriteError
@@ -14,6 +24,9 @@ from splynx_stripe.store.prepared import PreparedConnection
 
 PerDialect = Mapping[str, Executable]
 """A statement for each dialect, built once: building costs as much as executing."""
+
+Claim = Callable[[int], Executable]
+"""Gives the statement that claims so many rows; each number has its own, made once."""
 
 _INSERTS = (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 
@@ -35,6 +48,36 @@ def insert_unless_there(
             for name, insert in _INSERTS
         }
     )
+
+
+def claim_of(table: Table) -> Claim:
+    """Makes the claim of rows of a table by their ids, given as `claimed(ids)`, until `until`.
+
+    An `IN` of unknown length would be put together anew each time, at ten times the cost.
+    """
+
+    @cache
+    def of_so_many(count: int) -> Executable:
+        numbers = [bindparam(name, type_=table.c.id.type) for name in _names(count)]
+        until = bindparam("until", type_=table.c.claimed_until.type)
+        return (
+            update(table)
+            .where(table.c.id.in_(numbers))
+            .values(claim=table.c.claim + 1, claimed_until=until)
+            .returning(*table.columns)
+        )
+
+    return of_so_many
+
+
+def claimed(ids: Sequence[int]) -> dict[str, Any]:
+    """Gives the values of a claim of these rows."""
+    return dict(zip(_names(len(ids)), ids, strict=True))
+
+
+@cache
+def _names(count: int) -> Sequence[str]:
+    return [f"id_{number}" for number in range(count)]
 
 
 class UnitPart:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from typing import TypeVar
 
 from sqlalchemy import Engine
@@ -16,8 +15,8 @@ from splynx_stripe.kit.ids import IdSource
 from splynx_stripe.store.engine import READER_CONNECTIONS, parse_url, reader_engine, writer_engine
 from splynx_stripe.store.errors import StoreUnavailableError
 from splynx_stripe.store.failures import as_ours, unavailable
-from splynx_stripe.store.prepared import PreparedConnection
 from splynx_stripe.store.schema import require_current_schema
+from splynx_stripe.store.snapshots import SnapshotReader
 from splynx_stripe.store.unit import SqlUnit
 from splynx_stripe.store.unit_of_work import GroupCommitter, Job
 
@@ -62,6 +61,7 @@ class SqlStore:
     def __init__(self, *, writer: Engine, reader: Engine) -> None:
         self._writer = writer
         self._reader = reader
+        self._snapshots = SnapshotReader(reader)
         self._committer = GroupCommitter(writer)
         self._readers = ThreadPoolExecutor(READER_CONNECTIONS, thread_name_prefix="store-reader")
         self._slots = asyncio.Semaphore(QUEUE_LIMIT)
@@ -123,18 +123,14 @@ class SqlStore:
     def _shut_down(self) -> None:
         self._committer.stop()
         self._readers.shutdown(wait=True)
+        self._snapshots.close()
         self._reader.dispose()
         # Last: SQLite folds its WAL into the file when the last connection closes.
         self._writer.dispose()
 
     def _read(self, work: Callable[[SqlUnit], T]) -> T:
         try:
-            with (
-                self._reader.connect() as connection,
-                connection.begin(),
-                closing(PreparedConnection(connection)) as prepared,
-            ):
-                return work(SqlUnit(prepared))
+            return self._snapshots.read(work)
         except StatementError as error:
             # The driver's error quotes values, so it does not travel along as the cause.
             raise as_ours(error) from None

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from splynx_stripe.domain.errors import StaleWriteError
@@ -171,7 +171,7 @@ class GroupCommitter:
             outcomes: list[Outcome] = []
             for kind, jobs in groupby(batch, key=_kind):
                 outcomes += _run_alike(prepared, kind, list(jobs))
-            _commit(prepared.connection)
+            _commit(prepared)
         except BaseException:
             # Whatever state the connection is in, the next transaction gets a new one.
             self._hang_up(broken=True)
@@ -183,7 +183,7 @@ class GroupCommitter:
         try:
             if self._prepared is None:
                 self._prepared = PreparedConnection(self._engine.connect())
-            self._prepared.connection.begin()
+            self._prepared.begin()
         except DBAPIError as error:
             self._hang_up(broken=True)
             raise _CannotBeginError from error
@@ -191,12 +191,8 @@ class GroupCommitter:
 
     def _hang_up(self, *, broken: bool) -> None:
         prepared, self._prepared = self._prepared, None
-        if prepared is None:
-            return
-        prepared.close()
-        if broken:
-            prepared.connection.invalidate()
-        prepared.connection.close()
+        if prepared is not None:
+            prepared.hang_up(broken=broken)
 
 
 def _kind(job: Job) -> _Together | None:
@@ -251,7 +247,7 @@ def _undone(connection: PreparedConnection, error: Exception) -> Outcome:
     return Outcome(error=as_ours(error))
 
 
-def _commit(connection: Connection) -> None:
+def _commit(connection: PreparedConnection) -> None:
     try:
         connection.commit()
     except DBAPIError as error:

@@ -21,6 +21,7 @@ from splynx_stripe.domain.errors import BrokenInvariantError
 from splynx_stripe.kit.clock import SystemClock
 from splynx_stripe.kit.ids import RandomIds
 from splynx_stripe.store.errors import StoreUnavailableError
+from splynx_stripe.store.prepared import PreparedConnection
 from splynx_stripe.store.store import SqlStore, open_store
 from splynx_stripe.store.unit import SqlUnit
 from tests.integration.postgres_cluster import PostgresCluster
@@ -95,9 +96,17 @@ async def test_a_failing_unit_is_undone_alone(store: SqlStore) -> None:
     assert await store.read(_stored_ids) == {"evt_1", "evt_3"}
 
 
-async def test_units_that_wait_together_share_one_commit(store: SqlStore) -> None:
+async def test_units_that_wait_together_share_one_commit(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commits: list[object] = []
-    sqlalchemy_event.listen(store._writer, "commit", commits.append)
+    commit = PreparedConnection.commit
+
+    def count(connection: PreparedConnection) -> None:
+        commits.append(connection)
+        commit(connection)
+
+    monkeypatch.setattr(PreparedConnection, "commit", count)
 
     results = await _together(store, *(_receive(f"evt_{number}") for number in range(50)))
 
@@ -128,15 +137,17 @@ async def test_what_a_unit_wrote_is_readable_as_soon_as_it_is_acknowledged(store
 
 
 async def test_when_commit_fails_nobody_is_told_that_it_is_stored_and_the_next_unit_works(
-    store: SqlStore,
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_connection: object) -> None:
-        sqlalchemy_event.remove(store._writer, "commit", fail)
+    commit = PreparedConnection.commit
+
+    def fail(_connection: PreparedConnection) -> None:
+        monkeypatch.setattr(PreparedConnection, "commit", commit)
         raise OperationalError("COMMIT", None, Exception("disk I/O error"))
 
     await store.ping()
     gate_passed = _receive("evt_0")
-    sqlalchemy_event.listen(store._writer, "commit", fail)
+    monkeypatch.setattr(PreparedConnection, "commit", fail)
     (result,) = await asyncio.gather(store.run(gate_passed), return_exceptions=True)
 
     assert isinstance(result, StoreUnavailableError)
