@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import RowMapping, bindparam, select, update
+from sqlalchemy import RowMapping, bindparam, select, text, update
 
 from splynx_stripe.domain.attempt import Attempt, AttemptState, NewsKind
 from splynx_stripe.domain.errors import LeaseHeldError
@@ -41,8 +42,9 @@ _BY_ID = select(attempts).where(_a.id == bindparam("id"))
 _BY_INTENT = select(attempts).where(
     _a.account == bindparam("account"),
     _a.intent_id == bindparam("intent_id"),
-    # The index leaves attempts without a PaymentIntent out; saying so lets it be used.
-    _a.intent_id != "",
+    # The index leaves attempts without a PaymentIntent out; saying so lets it be used. Said with a
+    # parameter, SQLite would plan the statement anew each time, and PostgreSQL not use the index.
+    text("attempts.intent_id <> ''"),
 )
 _OF_COLLECTION = (
     select(attempts)
@@ -86,6 +88,10 @@ class AttemptRows(UnitPart):
             "prepared_at": attempt.prepared_at,
             "kinds": ",".join(attempt.kinds),
             "saves_method": int(attempt.saves_method),
+            "off_session": int(attempt.off_session),
+            "credential_id": attempt.credential_id,
+            "charged_method_id": attempt.charged_method_id,
+            "mandate_id": attempt.mandate_id,
             "version": attempt.version,
         }
         if not self._inserted(_ADD, values | _progress(attempt)):
@@ -94,11 +100,12 @@ class AttemptRows(UnitPart):
                 " Nothing was charged by this one; continue with the other."
             )
 
-    def save_attempt(self, attempt: Attempt) -> None:
+    def save_attempt(self, attempt: Attempt) -> Attempt:
         values = {f"to_{name}": value for name, value in _progress(attempt).items()}
         guard = {"of_id": attempt.id, "of_version": attempt.version}
         result = self._connection.execute(_SAVE, values | guard)
         self._must_change_one(result, f"Attempt {attempt.id}")
+        return replace(attempt, version=attempt.version + 1)
 
     def attempts_to_look_at(self, now: datetime, limit: int) -> Sequence[Attempt]:
         rows = self._connection.execute(_TO_LOOK_AT, {"now": now, "limit": limit})
@@ -156,4 +163,8 @@ def _attempt(row: RowMapping) -> Attempt:
         failure=_failure(row),
         splynx_payment_id=row["splynx_payment_id"],
         version=row["version"],
+        off_session=bool(row["off_session"]),
+        credential_id=row["credential_id"],
+        charged_method_id=row["charged_method_id"],
+        mandate_id=row["mandate_id"],
     )

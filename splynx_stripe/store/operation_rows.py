@@ -144,7 +144,7 @@ def _joined(
     return replace(
         operation,
         collection=debt,
-        amount=debt.payable.set_amount or attempt.amount,
+        amount=debt.share_of(attempt.amount),
         account=attempt.account,
         means=attempt.chosen_kind,
         intent_id=attempt.intent_id,

@@ -39,6 +39,7 @@ def one_of(column: str, members: Iterable[StrEnum]) -> str:
 
 COLLECTION_IS_LIVE = one_of("state", LIVE_COLLECTION_STATES)
 ATTEMPT_IS_LIVE = one_of("state", LIVE_STATES)
+HAS_ORIGIN = "origin <> ''"
 CASE_IS_OPEN = "closed_at IS NULL"
 EFFECT_IS_PENDING = f"state = '{EffectState.PENDING}'"
 EVENT_IS_RECEIVED = f"state = '{InboxState.RECEIVED}'"
@@ -88,6 +89,7 @@ collections = Table(
     Column("whole_id", exact_text(), nullable=False),
     Column("part", BigInteger, nullable=False),
     Column("splynx_payment_id", BigInteger, nullable=False),
+    Column("origin", exact_text(), nullable=False),
     CheckConstraint(one_of("state", CollectionState), name="ck_collections_state"),
     CheckConstraint(_THREE_CAPITALS, name="ck_collections_currency"),
     CheckConstraint("version >= 0", name="ck_collections_version"),
@@ -101,6 +103,20 @@ Index(
     postgresql_where=text(COLLECTION_IS_LIVE),
 )
 Index("ix_collections_customer", collections.c.splynx_customer_id, collections.c.id)
+Index(
+    "ix_collections_live_customer",
+    collections.c.splynx_customer_id,
+    collections.c.id,
+    sqlite_where=text(COLLECTION_IS_LIVE),
+    postgresql_where=text(COLLECTION_IS_LIVE),
+)
+Index(
+    "ix_collections_origin",
+    collections.c.origin,
+    collections.c.id,
+    sqlite_where=text(HAS_ORIGIN),
+    postgresql_where=text(HAS_ORIGIN),
+)
 Index(
     "ix_collections_whole",
     collections.c.whole_id,
@@ -143,6 +159,10 @@ attempts = Table(
     Column("saves_method", SmallInteger, nullable=False),
     Column("payment_method_id", exact_text(), nullable=False),
     Column("method_kind", exact_text(), nullable=False),
+    Column("off_session", SmallInteger, nullable=False),
+    Column("credential_id", exact_text(), nullable=False),
+    Column("charged_method_id", exact_text(), nullable=False),
+    Column("mandate_id", exact_text(), nullable=False),
     ForeignKeyConstraint(["collection_id"], ["collections.id"], name="fk_attempts_collection"),
     CheckConstraint(one_of("state", AttemptState), name="ck_attempts_state"),
     CheckConstraint(one_of("seen_kind", NewsKind), name="ck_attempts_seen_kind"),
@@ -157,6 +177,10 @@ attempts = Table(
     CheckConstraint(
         f"splynx_payment_id = 0 OR (splynx_payment_id > 0 AND state = '{AttemptState.SUCCEEDED}')",
         name="ck_attempts_booked",
+    ),
+    CheckConstraint(
+        "(off_session = 0 AND charged_method_id = '') OR (off_session = 1 AND charged_method_id <> '')",
+        name="ck_attempts_off_session",
     ),
 )
 Index(

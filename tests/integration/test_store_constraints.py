@@ -61,6 +61,8 @@ def connection(store_url: str) -> Iterator[Connection]:
         ("attempts", {"seen_kind": "seen_canceled"}),
         ("attempts", {"seen_as_of": NOW, "seen_kind": "rumour"}),
         ("attempts", {"version": -1}),
+        ("attempts", {"off_session": 1}),
+        ("attempts", {"charged_method_id": "pm_1"}),
         ("attempts", {"collection_id": "col_unknown"}),
         ("effects", {"state": "started"}),
         ("effects", {"tries": -1}),

@@ -16,7 +16,14 @@ from splynx_stripe.domain.case import Case, CaseKind
 from splynx_stripe.domain.collection import Collection, CollectionState, Route
 from splynx_stripe.domain.inbox import InboxSource, NewInboxEvent
 from splynx_stripe.domain.money import Money
-from splynx_stripe.domain.payable import Payable, PayableKind, several, top_up
+from splynx_stripe.domain.payable import (
+    Payable,
+    PayableKind,
+    balance,
+    prepaid,
+    several,
+    top_up,
+)
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.stripe import PaymentFailure, StripeAccount
 from splynx_stripe.flows.ports import Store, Unit
@@ -55,6 +62,9 @@ payables = st.builds(
     amount=st.builds(Money, numbers, currencies),
     token=names,
 )
+accounts_owing = st.tuples(numbers, numbers, st.builds(Money, numbers, currencies))
+payables |= accounts_owing.map(lambda owed: balance(*owed))
+payables |= accounts_owing.map(lambda owed: prepaid(*owed))
 collections = st.builds(
     Collection,
     id=names,
@@ -66,6 +76,7 @@ collections = st.builds(
     whole_id=names,
     part=numbers,
     splynx_payment_id=numbers,
+    origin=words,
 )
 failures = st.builds(PaymentFailure, code=words, decline_code=words, message=words)
 
@@ -74,6 +85,7 @@ failures = st.builds(PaymentFailure, code=words, decline_code=words, message=wor
 def attempts(draw: st.DrawFn, collection_id: str) -> Attempt:
     state = draw(st.sampled_from(AttemptState))
     is_seen = draw(st.booleans())
+    off_session = draw(st.booleans())
     return Attempt(
         id=draw(names),
         collection_id=collection_id,
@@ -96,6 +108,10 @@ def attempts(draw: st.DrawFn, collection_id: str) -> Attempt:
         failure=draw(st.none() | failures),
         splynx_payment_id=draw(numbers) if state is AttemptState.SUCCEEDED else 0,
         version=draw(numbers),
+        off_session=off_session,
+        credential_id=draw(words),
+        charged_method_id=draw(names) if off_session else "",
+        mandate_id=draw(words),
     )
 
 
@@ -180,6 +196,10 @@ def test_what_is_saved_about_an_attempt_comes_back_one_version_later(
         prepared_at=before.prepared_at,
         kinds=before.kinds,
         saves_method=before.saves_method,
+        off_session=before.off_session,
+        credential_id=before.credential_id,
+        charged_method_id=before.charged_method_id,
+        mandate_id=before.mandate_id,
         version=before.version,
     )
     with engine.connect() as connection, connection.begin() as transaction:

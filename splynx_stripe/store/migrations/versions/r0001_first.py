@@ -86,6 +86,7 @@ def _create_collections() -> None:
         Column("whole_id", _word(), nullable=False),
         Column("part", BigInteger, nullable=False),
         Column("splynx_payment_id", BigInteger, nullable=False),
+        Column("origin", _word(), nullable=False),
         CheckConstraint(
             "state IN ('booked', 'closed', 'late', 'open', 'returned', 'settled')",
             name="ck_collections_state",
@@ -98,6 +99,13 @@ def _create_collections() -> None:
         CheckConstraint("payable_key <> '' AND kind <> ''", name="ck_collections_payable"),
     )
     _index("ix_collections_customer", "collections", ["splynx_customer_id", "id"])
+    _index(
+        "ix_collections_live_customer",
+        "collections",
+        ["splynx_customer_id", "id"],
+        where="state IN ('open', 'settled')",
+    )
+    _index("ix_collections_origin", "collections", ["origin", "id"], where="origin <> ''")
     _index("ix_collections_whole", "collections", ["whole_id", "part"], where="whole_id <> ''")
     _index("ix_collections_open", "collections", ["opened_at"], where="state = 'open'")
     _index("ix_collections_payable", "collections", ["payable_key", "opened_at"])
@@ -137,6 +145,10 @@ def _create_attempts() -> None:
         Column("saves_method", SmallInteger, nullable=False),
         Column("payment_method_id", _word(), nullable=False),
         Column("method_kind", _word(), nullable=False),
+        Column("off_session", SmallInteger, nullable=False),
+        Column("credential_id", _word(), nullable=False),
+        Column("charged_method_id", _word(), nullable=False),
+        Column("mandate_id", _word(), nullable=False),
         ForeignKeyConstraint(["collection_id"], ["collections.id"], name="fk_attempts_collection"),
         CheckConstraint(
             "state IN ('absent', 'awaiting_customer', 'canceled', 'canceling', 'orphaned', 'prepared', 'processing', 'refused', 'requires_action', 'succeeded', 'unknown')",
@@ -161,7 +173,15 @@ def _create_attempts() -> None:
             "splynx_payment_id = 0 OR (splynx_payment_id > 0 AND state = 'succeeded')",
             name="ck_attempts_booked",
         ),
+        CheckConstraint(
+            "(off_session = 0 AND charged_method_id = '') OR (off_session = 1 AND charged_method_id <> '')",
+            name="ck_attempts_off_session",
+        ),
     )
+    _index_attempts()
+
+
+def _index_attempts() -> None:
     _index("ix_attempts_collection", "attempts", ["collection_id", "prepared_at"])
     _index("ix_attempts_look", "attempts", ["next_look_at"], where="next_look_at IS NOT NULL")
     _index(
