@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ from splynx_stripe.domain.splynx import (
 from splynx_stripe.flows.ports import SplynxGateway
 from splynx_stripe.gateways.splynx import api
 from splynx_stripe.sandbox.splynx import SplynxSandboxOptions
-from splynx_stripe.sandbox.splynx.rows import Payment
+from splynx_stripe.sandbox.splynx.rows import Payment, PaymentMethod
 from splynx_stripe.sandbox.splynx.seed_data import add_invoice
 from tests.contract.splynx_gateway_rig import (
     MARKER,
@@ -181,6 +181,40 @@ async def test_a_payment_method_is_known_by_its_name(dialect: SplynxRig) -> None
     assert await dialect.gateway.payment_method_id("Credit card") == 3
     with pytest.raises(NotFoundError, match="Bank transfer, Cash, Credit card"):
         await dialect.gateway.payment_method_id("Visa")
+
+
+async def test_company_and_payment_methods_are_asked_for_once_a_minute(rig: SplynxRig) -> None:
+    company, methods = "admin/config/company-info/2", "admin/finance/payment-methods"
+    for _ in range(3):
+        await rig.gateway.company(2)
+        await rig.gateway.payment_method_id("Credit card")
+    assert (rig.count("GET", company), rig.count("GET", methods)) == (1, 1)
+
+    rig.clock.moment += timedelta(seconds=61)
+    await rig.gateway.company(2)
+    await rig.gateway.payment_method_id("Credit card")
+
+    assert (rig.count("GET", company), rig.count("GET", methods)) == (2, 2)
+
+
+async def test_a_payment_method_that_was_just_added_is_found(rig: SplynxRig) -> None:
+    with pytest.raises(NotFoundError):
+        await rig.gateway.payment_method_id("Visa")
+    rig.sandbox.state.payment_methods.add(PaymentMethod(id=77, name="Visa"))
+
+    assert await rig.gateway.payment_method_id("Visa") == 77
+
+
+async def test_after_a_refused_payment_the_methods_are_asked_for_again(rig: SplynxRig) -> None:
+    methods = "admin/finance/payment-methods"
+    await rig.gateway.payment_method_id("Credit card")
+    body = '[{"field": "payment_type", "message": "Payment type is invalid."}]'
+    rig.spoil("POST", PAYMENTS_PATH, action="status", when="before", status=422, body=body)
+    with pytest.raises(RejectedError):
+        await rig.gateway.add_payment(payment_order())
+    await rig.gateway.payment_method_id("Credit card")
+
+    assert rig.count("GET", methods) == 2
 
 
 async def test_an_added_payment_reads_back_and_is_found_by_its_marker(dialect: SplynxRig) -> None:

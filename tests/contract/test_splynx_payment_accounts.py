@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -49,6 +50,16 @@ async def test_a_row_is_made_changed_and_cleared(rig: SplynxRig) -> None:
     await accounts.clear_payment_account_row(ANNA, STRIPE)
     await accounts.clear_payment_account_row(ANNA, STRIPE)
     assert await accounts.payment_account_row(ANNA, STRIPE) == {}
+
+
+async def test_the_balance_of_a_customer_is_read_exactly_and_below_zero_is_debt(
+    rig: SplynxRig,
+) -> None:
+    rig.sandbox.state.billings[ANNA].deposit = Decimal("-49.9000")
+
+    assert await rig.gateway.deposit(ANNA) == Decimal("-49.90")
+    assert await rig.gateway.deposit(BEN) is not None
+    assert await rig.gateway.deposit(4711) is None
 
 
 async def test_all_rows_of_one_account_come_by_customer(rig: SplynxRig) -> None:

@@ -16,6 +16,7 @@ from splynx_stripe.gateways.splynx.client import SplynxClient
 from splynx_stripe.gateways.splynx.errors import Answer
 from splynx_stripe.gateways.splynx.resources import Call, Resource
 from splynx_stripe.gateways.splynx.wire import Filters, Row
+from splynx_stripe.kit.rate_limit import Priority
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,10 @@ class SplynxApi:
     def __init__(self, client: SplynxClient, auth: SplynxAuth) -> None:
         self._client = client
         self._auth = auth
+
+    def with_priority(self, priority: Priority) -> SplynxApi:
+        """Gives the same API, as the same user and within the same limits, of this priority."""
+        return SplynxApi(self._client.with_priority(priority), self._auth)
 
     async def ask(self, call: Call) -> Answer:
         """Asks and gives the successful answer; every other one becomes an error by meaning."""

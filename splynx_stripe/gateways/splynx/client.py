@@ -6,7 +6,6 @@ cookie would lend one customer's identity to the next request.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import dataclass
 
@@ -18,6 +17,8 @@ from splynx_stripe.gateways.splynx import errors
 from splynx_stripe.gateways.splynx.connection import SplynxConnection
 from splynx_stripe.gateways.splynx.errors import Answer
 from splynx_stripe.gateways.splynx.resources import Call
+from splynx_stripe.kit.rate_limit import Priority
+from splynx_stripe.kit.turns import Turns
 
 USER_AGENT = "splynx-stripe"
 """Constant, because Splynx binds each token to it (reference 1.3)."""
@@ -45,7 +46,15 @@ class SplynxClient:
         self._timeout = aiohttp.ClientTimeout(
             total=connection.timeout_s, sock_connect=connection.connect_timeout_s
         )
-        self._in_flight = asyncio.Semaphore(connection.max_parallel)
+        self._turns = Turns(connection.max_parallel)
+        self._priority = Priority.INTERACTIVE
+
+    def with_priority(self, priority: Priority) -> SplynxClient:
+        """Gives the same client, with the same limit of requests at once, of this priority."""
+        view = object.__new__(SplynxClient)
+        view._session, view._base, view._timeout = self._session, self._base, self._timeout
+        view._turns, view._priority = self._turns, priority
+        return view
 
     def address(self, call: Call) -> URL:
         """Gives the full address of a call."""
@@ -64,7 +73,7 @@ class SplynxClient:
             OutcomeUnknownError: A write was sent and its answer got lost. Look before repeating.
         """
         try:
-            async with self._in_flight:
+            async with self._turns.take(self._priority):
                 return await self._exchange(call, credential, address or self.address(call))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             cause = None if call.resource.items_are_secret else error

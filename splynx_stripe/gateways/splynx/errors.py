@@ -97,9 +97,7 @@ class Answer:
             NotJsonError: when it is not JSON.
         """
         try:
-            value: object = json.loads(
-                self.body, parse_float=Decimal, parse_constant=_refuse_constant
-            )
+            value: object = _DECODER.decode(_text_of(self.body))
         except (ValueError, RecursionError) as error:
             raise NotJsonError(f"{len(self.body)} bytes that are not JSON") from error
         return value
@@ -124,6 +122,15 @@ class Answer:
 
 def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+"""Made once: `json.loads` would make one for each answer."""
+
+
+def _text_of(body: bytes) -> str:
+    """Decodes a body as `json.loads` does, which accepts UTF-16 and a byte order mark, too."""
+    return body.decode(json.detect_encoding(body), "surrogatepass")
 
 
 def _sentences(value: object) -> Iterator[str]:

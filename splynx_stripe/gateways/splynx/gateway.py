@@ -6,13 +6,19 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
 import aiohttp
 
-from splynx_stripe.domain.errors import BrokenInvariantError, NotFoundError, OutcomeUnknownError
-from splynx_stripe.domain.mail import Mail
+from splynx_stripe.domain.errors import (
+    BrokenInvariantError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RejectedError,
+)
+from splynx_stripe.domain.mail import Mail, PortalMessage, TextMessage
 from splynx_stripe.domain.splynx import (
     Company,
     Document,
@@ -29,18 +35,22 @@ from splynx_stripe.domain.splynx import (
 from splynx_stripe.gateways.splynx import wire
 from splynx_stripe.gateways.splynx.api import Found, SplynxApi, understood
 from splynx_stripe.gateways.splynx.auth import SplynxAuth
+from splynx_stripe.gateways.splynx.charge_listings import ChargeListings
 from splynx_stripe.gateways.splynx.client import SplynxClient
 from splynx_stripe.gateways.splynx.connection import NonceReserve, SplynxConnection
 from splynx_stripe.gateways.splynx.customers import CustomerCalls
+from splynx_stripe.gateways.splynx.messages import MessageCalls
 from splynx_stripe.gateways.splynx.payment_accounts import PaymentAccountCalls
 from splynx_stripe.gateways.splynx.permissions import missing_permissions
+from splynx_stripe.gateways.splynx.remembered import Remembered
 from splynx_stripe.gateways.splynx.resources import (
     API_CHECK,
     COMPANY_INFO,
+    CUSTOMER_BILLING,
     CUSTOMERS,
     DOWNLOADS,
     INVOICES,
-    MAIL,
+    LOCATIONS,
     PARTNERS,
     PAYMENT_METHODS,
     PAYMENTS,
@@ -53,6 +63,7 @@ from splynx_stripe.gateways.splynx.resources import (
 from splynx_stripe.gateways.splynx.sessions import SessionReader
 from splynx_stripe.gateways.splynx.wire import Row
 from splynx_stripe.kit.clock import Clock
+from splynx_stripe.kit.rate_limit import Priority
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +88,27 @@ class SplynxHttpGateway:
         client = SplynxClient(connection, session)
         self._api = SplynxApi(client, SplynxAuth(connection, client, clock, nonces))
         self._sessions = SessionReader(client)
+        self._companies = Remembered[int, Company](clock)
+        self._methods = Remembered[str, Sequence[Row]](clock)
+
+    def with_priority(self, priority: Priority) -> SplynxHttpGateway:
+        """Gives the same gateway, within the same limits, whose every call has this priority.
+
+        Without it, everything is done for a person who waits.
+        """
+        view = object.__new__(SplynxHttpGateway)
+        view.__dict__.update(self.__dict__, _api=self._api.with_priority(priority))
+        return view
 
     @property
     def customers(self) -> CustomerCalls:
         """Gives the part that knows many customers at once."""
         return CustomerCalls(self._api)
+
+    @property
+    def charge_listings(self) -> ChargeListings:
+        """Gives the part that charge runs use."""
+        return ChargeListings(self._api)
 
     @property
     def payment_accounts(self) -> PaymentAccountCalls:
@@ -135,16 +162,32 @@ class SplynxHttpGateway:
         """Fetches a customer by id; None when there is none."""
         return await self._api.item(CUSTOMERS, customer_id, wire.customer)
 
+    async def deposit(self, customer_id: int) -> Decimal | None:
+        """Reads a customer's balance, fresh: below zero is debt. None when there is no customer."""
+        call = Call(CUSTOMER_BILLING, "view", item=str(customer_id))
+        try:
+            answer = await self._api.ask(call)
+        except NotFoundError:
+            return None
+        return understood(call, answer, lambda value: wire.deposit(wire.row(value), customer_id))
+
     async def company(self, partner_id: int) -> Company:
         """Fetches what customers see of the ISP. Raises `NotFoundError` for an unknown partner."""
+        return await self._companies.answer(partner_id, lambda: self._company(partner_id))
+
+    async def _company(self, partner_id: int) -> Company:
         call = Call(COMPANY_INFO, "view", item=str(partner_id))
         answer = await self._api.ask(call)
         return understood(call, answer, lambda value: wire.company(wire.row(value)))
 
     async def payment_method_id(self, name: str) -> int:
         """Gives the id of the payment method of that name. Raises `NotFoundError`."""
-        methods = (await self._api.find(PAYMENT_METHODS, {}, sent={})).rows
-        named = [row for row in methods if str(row.get("name", "")).strip() == name.strip()]
+        methods = await self._payment_methods()
+        named = _named(methods, name)
+        if not named:  # perhaps somebody has just added it
+            self._methods.forget()
+            methods = await self._payment_methods()
+            named = _named(methods, name)
         if not named:
             known = ", ".join(sorted(str(row.get("name", "")) for row in methods))
             raise NotFoundError(
@@ -153,6 +196,12 @@ class SplynxHttpGateway:
                 code="NOT_FOUND",
             )
         return _read(named, lambda row: wire.identifier(row, "id"))[0]
+
+    async def _payment_methods(self) -> Sequence[Row]:
+        async def ask() -> Sequence[Row]:
+            return (await self._api.find(PAYMENT_METHODS, {}, sent={})).rows
+
+        return await self._methods.answer("", ask)
 
     async def find_payments(self, receipt_number: str, customer_id: int) -> Sequence[SplynxPayment]:
         """Finds all payments that carry the marker, lowest id first; empty means proven absent.
@@ -175,7 +224,11 @@ class SplynxHttpGateway:
 
     async def add_payment(self, payment: NewSplynxPayment) -> int:
         """Adds a payment and gives its id. NOT idempotent: an unknown outcome must be verified."""
-        return await self._api.add(PAYMENTS, wire.new_payment(payment))
+        try:
+            return await self._api.add(PAYMENTS, wire.new_payment(payment))
+        except RejectedError:
+            self._methods.forget()  # its payment method may have been removed
+            raise
 
     async def payment(self, payment_id: int) -> SplynxPayment | None:
         """Reads a payment back."""
@@ -199,14 +252,15 @@ class SplynxHttpGateway:
 
     async def queue_mail(self, mail: Mail) -> None:
         """Hands an e-mail to Splynx's queue (3.20). NOT idempotent: two calls are two e-mails."""
-        body: dict[str, object] = {
-            "type": "add-on",
-            "subject": mail.subject,
-            "recipient": mail.recipient,
-            "message": mail.html,
-            "customer_id": mail.customer_id,
-        }
-        await self._api.add(MAIL, body)
+        await MessageCalls(self._api).queue_mail(mail)
+
+    async def queue_text(self, message: TextMessage) -> None:
+        """Hands a text message to Splynx's queue. NOT idempotent."""
+        await MessageCalls(self._api).queue_text(message)
+
+    async def post_to_portal(self, message: PortalMessage) -> None:
+        """Puts a message into a customer's portal. NOT idempotent."""
+        await MessageCalls(self._api).post_to_portal(message)
 
     async def set_document_status(
         self, kind: DocumentKind, document_id: int, status: DocumentStatus
@@ -249,10 +303,15 @@ class SplynxHttpGateway:
 
     async def partners(self) -> Mapping[int, str]:
         """Lists the partners by id."""
-        rows = (await self._api.find(PARTNERS, {}, sent={})).rows
-        return dict(
-            _read(rows, lambda row: (wire.identifier(row, "id"), str(row.get("name", "")).strip()))
-        )
+        return _names((await self._api.find(PARTNERS, {}, sent={})).rows)
+
+    async def locations(self) -> Mapping[int, str]:
+        """Lists the locations by id."""
+        return _names((await self._api.find(LOCATIONS, {}, sent={})).rows)
+
+    async def payment_methods(self) -> Mapping[int, str]:
+        """Lists the payment methods by id."""
+        return _names(await self._payment_methods())
 
     async def check(self) -> None:
         """Makes sure that Splynx answers at this address and accepts the API key."""
@@ -269,6 +328,16 @@ def _resource(kind: DocumentKind) -> Resource:
             return INVOICES
         case DocumentKind.PROFORMA:
             return PROFORMA_INVOICES
+
+
+def _names(rows: Sequence[Row]) -> Mapping[int, str]:
+    return dict(
+        _read(rows, lambda row: (wire.identifier(row, "id"), str(row.get("name", "")).strip()))
+    )
+
+
+def _named(methods: Sequence[Row], name: str) -> list[Row]:
+    return [row for row in methods if str(row.get("name", "")).strip() == name.strip()]
 
 
 def _require_proof(found: Found, what: str) -> None:

@@ -6,11 +6,13 @@ from splynx_stripe.domain.errors import NotPermittedError, RejectedError
 from splynx_stripe.gateways.splynx import wire
 from splynx_stripe.gateways.splynx.api import SplynxApi
 from splynx_stripe.gateways.splynx.resources import (
+    BILLING_INFO,
     COMPANY_INFO,
     CUSTOMER_BILLING,
     CUSTOMER_PAYMENT_ACCOUNTS,
     CUSTOMERS,
     INVOICES,
+    LOCATIONS,
     PARTNERS,
     PAYMENT_METHODS,
     PAYMENTS,
@@ -32,6 +34,7 @@ READ_PERMISSIONS: tuple[tuple[Resource, Action], ...] = (
     (CUSTOMERS, "index"),
     (CUSTOMERS, "view"),
     (CUSTOMER_BILLING, "view"),
+    (BILLING_INFO, "view"),
     (CUSTOMER_PAYMENT_ACCOUNTS, "index"),
     (INVOICES, "index"),
     (INVOICES, "view"),
@@ -44,6 +47,7 @@ READ_PERMISSIONS: tuple[tuple[Resource, Action], ...] = (
     (STATEMENTS, "index"),
     (STATEMENT_RECORDS, "index"),
     (PARTNERS, "index"),
+    (LOCATIONS, "index"),
     (COMPANY_INFO, "view"),
 )
 """What can be tried without changing anything; "add" and "update" cannot."""

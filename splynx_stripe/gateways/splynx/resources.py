@@ -36,6 +36,7 @@ CUSTOMERS = Resource("admin/customers/customer", r"api\admin\customers\Customer"
 CUSTOMER_BILLING = Resource(
     "admin/customers/customer-billing", r"api\admin\customers\CustomerBilling"
 )
+BILLING_INFO = Resource("admin/customers/billing-info", r"api\admin\customers\BillingInfo")
 CUSTOMER_PAYMENT_ACCOUNTS = Resource(
     "admin/customers/customer-payment-accounts", r"api\admin\customers\CustomerPaymentAccounts"
 )
@@ -49,11 +50,14 @@ STATEMENT_RECORDS = Resource(
     "admin/finance/bank-statements-records", r"api\admin\finance\BankStatementsRecords"
 )
 PARTNERS = Resource("admin/administration/partners", r"api\admin\administration\Partners")
+LOCATIONS = Resource("admin/administration/locations", r"api\admin\administration\Locations")
 ADMINISTRATORS = Resource(
     "admin/administration/administrators", r"api\admin\administration\Administrators"
 )
 COMPANY_INFO = Resource("admin/config/company-info", r"api\admin\config\CompanyInfo")
 MAIL = Resource("admin/config/mail", r"api\admin\config\Mail")
+SMS = Resource("admin/config/sms", r"api\admin\config\Sms")
+SEND_DOCUMENTS = Resource("admin/customers/send-documents", r"api\admin\customers\SendDocuments")
 DOWNLOADS = Resource("admin/config/download", r"api\admin\config\Download")
 API_CHECK = Resource("admin/api/check", r"api\admin\api\Check")
 TOKENS = Resource("admin/auth/tokens", r"api\admin\auth\Tokens", items_are_secret=True)

@@ -120,6 +120,13 @@ def money(source: Row, name: str) -> Decimal:
     return Decimal(written)
 
 
+def deposit(source: Row, customer_id: int) -> Decimal:
+    """Reads the balance out of a customer's billing settings; below zero is debt."""
+    if optional_identifier(source, "customer_id") not in {0, customer_id}:
+        raise WireError("it is about another customer than the one asked for")
+    return money(source, "deposit")
+
+
 def day(source: Row, name: str) -> date | None:
     """Reads a date or the date of a date and time; None when unset."""
     written = text(source, name)[: len(_UNSET_DATE)]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from splynx_stripe.sandbox.splynx import wire
 from splynx_stripe.sandbox.splynx.auth import TokenEndpoints, authenticate
+from splynx_stripe.sandbox.splynx.billing_info import BillingInfoEndpoints
 from splynx_stripe.sandbox.splynx.call import ApiAnswer, ApiCall, Principal
 from splynx_stripe.sandbox.splynx.catalogue import resources
 from splynx_stripe.sandbox.splynx.downloads import DownloadEndpoints
@@ -46,6 +47,7 @@ class SplynxApi:
         self._specials: dict[str, Special] = {
             "admin/customers/customer-payment-accounts": accounts.answer,
             "admin/customers/customer-payment-account-data": accounts.all_data,
+            "admin/customers/billing-info": BillingInfoEndpoints(state).answer,
             "admin/config/config": self._config,
             "admin/config/download": DownloadEndpoints(state).answer,
             "admin/config/modules": self._modules,

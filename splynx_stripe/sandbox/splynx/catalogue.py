@@ -20,6 +20,7 @@ from splynx_stripe.sandbox.splynx.rows import (
     Payment,
     Proforma,
     SentDocument,
+    Sms,
     StatementRecord,
     Transaction,
 )
@@ -372,6 +373,10 @@ def _configuration(state: SplynxState) -> list[Resource[Any]]:
         row.datetime_added = state.timestamp()
         state.mails.add(row)
 
+    def add_text_message(row: Sms) -> None:
+        row.datetime_added = state.timestamp()
+        state.text_messages.add(row)
+
     return [
         Resource(
             path="admin/config/taxes",
@@ -397,5 +402,12 @@ def _configuration(state: SplynxState) -> list[Resource[Any]]:
             table=state.mails,
             actions="index view add",
             add=add_mail,
+        ),
+        Resource(
+            path="admin/config/sms",
+            controller="admin\\config\\Sms",
+            table=state.text_messages,
+            actions="index view add",
+            add=add_text_message,
         ),
     ]

@@ -25,6 +25,8 @@ LEDGER_FIELDS: dict[str, tuple[str, ...]] = {
         "id", "bank_statements_process_id", "customer_id", "payment_id", "status", "amount",
     ),
     "mails": ("id", "recipient", "customer_id", "subject", "status"),
+    "text_messages": ("id", "recipient", "customer_id", "status"),
+    "sent_documents": ("id", "type", "document_type", "document_id", "subject"),
     "notes": ("id", "customer_id", "type", "title", "comment"),
     "credit_notes": ("id", "number", "customer_id", "status", "total", "payment_id"),
 }  # fmt: skip

@@ -27,10 +27,14 @@ ADDON_PERMISSIONS = _allowed(
         "admin\\finance\\CreditNotes": "index view update",
         "admin\\customers\\Customer": "index view",
         "admin\\customers\\CustomerBilling": "view update",
+        "admin\\customers\\BillingInfo": "view",
         "admin\\customers\\CustomerPaymentAccounts": "index view update delete",
         "admin\\administration\\Partners": "index view",
+        "admin\\administration\\Locations": "index",
         "admin\\config\\EntryPoints": "index",
         "admin\\config\\Mail": "add",
+        "admin\\config\\Sms": "add",
+        "admin\\customers\\SendDocuments": "add",
         "admin\\config\\CompanyInfo": "index view",
     }
 )

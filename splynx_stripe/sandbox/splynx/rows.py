@@ -432,6 +432,19 @@ class Mail(Row):
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class Sms(Row):
+    REQUIRED = ("recipient",)
+
+    type: str = "message"
+    recipient: str = ""
+    message: str = ""
+    customer_id: int = 0
+    status: str = "new"
+    datetime_added: str = ""
+    datetime_sent: str = UNSET_DATETIME
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class SentDocument(Row):
     """A portal message or a document sent to a customer."""
 

@@ -195,7 +195,9 @@ def _people(state: SplynxState) -> None:
             state, customer_id, name=name, partner_id=partner_id, billing_type=billing_type
         )
     state.customers[19].category = "company"
+    state.customers[19].mrr_total = Decimal("12.5000")
     state.customers[20].status = "blocked"
+    state.customers[23].mrr_total = Decimal("29.9000")
 
 
 def add_customer(

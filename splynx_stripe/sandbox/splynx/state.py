@@ -34,6 +34,7 @@ from splynx_stripe.sandbox.splynx.rows import (
     Proforma,
     Row,
     SentDocument,
+    Sms,
     StatementRecord,
     Transaction,
     TransactionCategory,
@@ -166,6 +167,7 @@ class SplynxState:
     )
     payment_methods: Table[PaymentMethod] = field(default_factory=lambda: Table(PaymentMethod))
     mails: Table[Mail] = field(default_factory=lambda: Table(Mail, first_id=77))
+    text_messages: Table[Sms] = field(default_factory=lambda: Table(Sms, first_id=31))
     sent_documents: Table[SentDocument] = field(
         default_factory=lambda: Table(SentDocument, first_id=5)
     )
