@@ -57,38 +57,38 @@ class CredentialRows(UnitPart):
 
     def credential(self, credential_id: str) -> Credential | None:
         row = self._connection.execute(_BY_ID, {"id": credential_id}).mappings().first()
-        return _credential(row) if row is not None else None
+        return credential_of_row(row) if row is not None else None
 
     def credentials_of(self, account: StripeAccount, customer_id: int) -> Sequence[Credential]:
         values = {"account": account.key, "customer": customer_id}
         rows = self._connection.execute(_OF_CUSTOMER, values).mappings()
-        return [_credential(row) for row in rows]
+        return [credential_of_row(row) for row in rows]
 
     def credential_of_method(self, account: StripeAccount, method_id: str) -> Credential | None:
         values = {"account": account.key, "method": method_id}
         row = self._connection.execute(_OF_METHOD, values).mappings().first()
-        return _credential(row) if row is not None else None
+        return credential_of_row(row) if row is not None else None
 
     def last_credential_of_method(
         self, account: StripeAccount, method_id: str
     ) -> Credential | None:
         values = {"account": account.key, "method": method_id}
         row = self._connection.execute(_EVER_OF_METHOD, values).mappings().first()
-        return _credential(row) if row is not None else None
+        return credential_of_row(row) if row is not None else None
 
     def credentials_of_stripe_customer(
         self, account: StripeAccount, stripe_customer_id: str
     ) -> Sequence[Credential]:
         values = {"account": account.key, "stripe_customer": stripe_customer_id}
         rows = self._connection.execute(_OF_STRIPE_CUSTOMER, values).mappings()
-        return [_credential(row) for row in rows]
+        return [credential_of_row(row) for row in rows]
 
     def credentials_of_mandate(
         self, account: StripeAccount, mandate_id: str
     ) -> Sequence[Credential]:
         values = {"account": account.key, "mandate": mandate_id}
         rows = self._connection.execute(_OF_MANDATE, values).mappings()
-        return [_credential(row) for row in rows]
+        return [credential_of_row(row) for row in rows]
 
     def add_credential(self, credential: Credential) -> None:
         owner = credential.owner
@@ -131,7 +131,8 @@ def _changing(credential: Credential) -> Mapping[str, object]:
     }
 
 
-def _credential(row: RowMapping) -> Credential:
+def credential_of_row(row: RowMapping) -> Credential:
+    """Reads a row of the table."""
     return Credential(
         id=row["id"],
         owner=CredentialOwner(

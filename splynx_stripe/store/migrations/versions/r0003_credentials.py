@@ -141,8 +141,8 @@ def _create_credentials() -> None:
             "state IN ('dead', 'removed', 'usable', 'verifying')", name="ck_credentials_state"
         ),
         CheckConstraint(
-            "dead_reason IN ('', 'detached', 'lost_or_stolen', 'mandate_inactive', 'not_verified',"
-            " 'stripe_customer_deleted')",
+            "dead_reason IN ('', 'account_closed', 'detached', 'lost_or_stolen', 'mandate_inactive',"
+            " 'not_verified', 'stripe_customer_deleted')",
             name="ck_credentials_dead_reason",
         ),
         CheckConstraint(
