@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from splynx_stripe.domain.attempt import UNSURE_STATES, Attempt, AttemptState, News, NewsKind
 from splynx_stripe.domain.case import Case, CaseKind
@@ -19,8 +20,9 @@ from splynx_stripe.domain.errors import (
 from splynx_stripe.domain.metadata import ATTEMPT
 from splynx_stripe.domain.stripe import Observed, PaymentFailure, PaymentIntent
 from splynx_stripe.flows.ports import Unit
+from splynx_stripe.flows.posting_window import Departures
 from splynx_stripe.flows.rooms import Rooms
-from splynx_stripe.flows.safe_stop import money_stop
+from splynx_stripe.flows.safe_stop import money_stop, told_of_case, unattended_stop
 from splynx_stripe.flows.transition import Occasion, apply_news, require_attempt
 
 log = logging.getLogger(__name__)
@@ -33,16 +35,25 @@ because the list is of one customer, and a clock that was a day off must not hid
 class StripeAsker:
     """One question about one attempt at a time, by the way that its state allows.
 
-    - PREPARED or UNKNOWN, key still protected: the same request with the same key.
-    - PREPARED or UNKNOWN, key too old: the list of the customer's PaymentIntents of that time.
+    - PREPARED or UNKNOWN: the list of the customer's PaymentIntents of that time; where it is not
+      there and the key still protects, the same request with the same key.
     - known to Stripe: the PaymentIntent itself.
+
+    The list comes first because an age is only what clocks say. A clock that was a day off when the
+    attempt was prepared makes an expired key look young, and Stripe would make a second one (fault
+    15 with 27). The other way round, absence is believed only when no request can be on its way.
     """
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        self._departures = Departures(rooms.clock, rooms.timing.verify_booking_after)
 
-    async def ask(self, attempt: Attempt, actor: str) -> tuple[Attempt, PaymentIntent | None]:
+    async def ask(
+        self, attempt: Attempt, actor: str, *, is_new: bool = False
+    ) -> tuple[Attempt, PaymentIntent | None]:
         """Asks and records. Gives the attempt afterwards and what Stripe showed, if anything.
+
+        `is_new` says that the caller has just committed the attempt: nobody has asked before.
 
         Raises:
             RejectedError: Stripe refused to create it; recorded as REFUSED, no money moved.
@@ -52,19 +63,28 @@ class StripeAsker:
         """
         if attempt.state in UNSURE_STATES and attempt.next_look_at is None:
             raise BrokenInvariantError(f"Attempt {attempt.id} was stopped; see its case.")
-        if attempt.intent_id:
-            observed = await self._rooms.stripe.retrieve_payment_intent(
-                attempt.account, attempt.intent_id
-            )
-        elif self._key_protects(attempt):
-            observed = await self._create(attempt, actor)
-        else:
-            found = await self._search(attempt)
-            if found is None:
-                return await self.tell(attempt.id, News(NewsKind.PROVEN_ABSENT), actor), None
-            observed = found
+        observed = await self._observe(attempt, actor, is_new=is_new)
+        if observed is None:
+            return await self.tell(attempt.id, News(NewsKind.PROVEN_ABSENT), actor), None
         news = News.observed(observed.intent, observed.as_of)
         return await self.tell(attempt.id, news, actor), observed.intent
+
+    async def _observe(self, attempt: Attempt, actor: str, *, is_new: bool) -> Observed | None:
+        """Looks at the PaymentIntent of an attempt, or makes it. None: it is proven absent."""
+        if attempt.intent_id:
+            return await self._rooms.stripe.retrieve_payment_intent(
+                attempt.account, attempt.intent_id
+            )
+        found = None if is_new else await self._search(attempt)
+        if found is not None:
+            return found
+        if self._key_protects(attempt):
+            return await self._create(attempt, actor)
+        if attempt.state is AttemptState.PREPARED:
+            await self.tell(attempt.id, News(NewsKind.OUTCOME_UNKNOWN), actor)
+        if self._departures.age_s(attempt.id) < self._departures.lasts_s:
+            raise RetryableError("An earlier request may still be on its way to Stripe.")
+        return None
 
     async def cancel(self, attempt: Attempt, actor: str) -> Attempt:
         """Cancels the PaymentIntent of an attempt, or learns what became of it instead."""
@@ -72,6 +92,20 @@ class StripeAsker:
             attempt.account, attempt.intent_id
         )
         return await self.tell(attempt.id, News.observed(observed.intent, observed.as_of), actor)
+
+    async def withdraw(self, attempt: Attempt, actor: str) -> Attempt:
+        """Asks for the end of an attempt, and gives what it is afterwards.
+
+        The lease stays until Stripe has confirmed it; where Stripe cannot be asked now, the effect
+        goes on trying.
+        """
+        after = await self.tell(attempt.id, News(NewsKind.CANCEL_REQUESTED), actor)
+        if after.state is not AttemptState.CANCELING:
+            return after
+        try:
+            return await self.cancel(after, actor)
+        except (RetryableError, OutcomeUnknownError):
+            return after
 
     async def tell(self, attempt_id: str, news: News, actor: str) -> Attempt:
         """Records news in one commit and wakes the pump for the effects."""
@@ -92,11 +126,10 @@ class StripeAsker:
         return age < self._rooms.timing.key_protects_for
 
     async def _create(self, attempt: Attempt, actor: str) -> Observed:
-        stop = await self._rooms.store.read(money_stop)
-        if stop is not None:
-            raise RetryableError(
-                f"Nothing is charged until case {stop.id} is closed: {stop.summary}"
-            )
+        stop = await self._rooms.store.read(partial(_stop_for, attempt=attempt))
+        if stop:
+            raise RetryableError(stop)
+        self._departures.note(attempt.id)
         try:
             return await self._rooms.stripe.create_payment_intent(
                 attempt.account, attempt.order, idempotency_key=attempt.idempotency_key
@@ -110,21 +143,15 @@ class StripeAsker:
             await self.tell(attempt.id, News(NewsKind.REFUSED, reason=reason), actor)
             raise
         except OutcomeUnknownError:
+            # Stripe may repeat a saved 500 for a day; the next look finds it in the list (fault 23).
             await self.tell(attempt.id, News(NewsKind.OUTCOME_UNKNOWN), actor)
-            # Stripe may repeat a saved 500 for a day, so a second doubt also looks at the list.
-            # What is found there is found; what is missing may still come (fault 23).
-            found = await self._search(attempt) if attempt.state is AttemptState.UNKNOWN else None
-            if found is None:
-                raise
-            return found
+            raise
         except BrokenInvariantError as error:
             await self._freeze(attempt, str(error))
             raise
 
     async def _search(self, attempt: Attempt) -> Observed | None:
-        """Looks for it among the customer's PaymentIntents. Absence in a full list is a proof."""
-        if attempt.state is AttemptState.PREPARED:
-            await self.tell(attempt.id, News(NewsKind.OUTCOME_UNKNOWN), "daemon")
+        """Looks for it among the customer's PaymentIntents. The list is read to its end."""
         found = await self._rooms.stripe.find_payment_intents(
             attempt.account,
             customer=attempt.stripe_customer_id,
@@ -157,3 +184,11 @@ class StripeAsker:
             unit.save_attempt(replace(current, next_look_at=None))
 
         await self._rooms.store.run(work)
+
+
+def _stop_for(unit: Unit, attempt: Attempt) -> str:
+    """Says why this attempt may not be sent now; "" when it may."""
+    if attempt.off_session:
+        return unattended_stop(unit)
+    case = money_stop(unit)
+    return "" if case is None else told_of_case(case)

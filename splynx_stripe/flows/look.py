@@ -94,10 +94,27 @@ class Looker:
             return Look(Verdict.NOT_CHARGEABLE, customer=customer)
         if terms.currency != payable.currency:
             return Look(Verdict.NOT_FOUND)
+        if payable.kind is PayableKind.BALANCE:
+            return await self._balance(Look(Verdict.PAYABLE, None, customer, terms, payable))
         amount = payable.set_amount
         chargeable = amount is not None and amount.is_chargeable and bool(terms.payment_kinds)
         verdict = Verdict.PAYABLE if chargeable else Verdict.NOT_CHARGEABLE
         return Look(verdict, None, customer, terms, payable, amount)
+
+    async def _balance(self, look: Look) -> Look:
+        """Looks at what a customer owes in all; money that is not booked yet is not in it."""
+        if look.customer is None or look.terms is None:
+            return Look(Verdict.NOT_FOUND)
+        deposit = await self._splynx.deposit(look.customer.id)
+        if deposit is None or deposit >= 0:
+            return replace(look, verdict=Verdict.NOT_FOUND if deposit is None else Verdict.PAID)
+        try:
+            amount = Money.from_decimal(-deposit, look.terms.currency)
+        except MoneyError:
+            return replace(look, verdict=Verdict.NOT_CHARGEABLE)
+        chargeable = amount.is_chargeable and bool(look.terms.payment_kinds)
+        verdict = Verdict.PAYABLE if chargeable else Verdict.NOT_CHARGEABLE
+        return replace(look, verdict=verdict, amount=amount)
 
     async def _judge(self, document: Document | None) -> Look:
         if document is None:

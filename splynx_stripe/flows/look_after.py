@@ -127,13 +127,19 @@ class LookAfter:
 
 
 def _doubt(attempt: Attempt, occasion: Occasion) -> Case:
+    moved = (
+        f"Money may have been taken from customer {attempt.stripe_customer_id} of Stripe; do not charge"
+        " it by other means."
+        if attempt.off_session
+        else "No card was entered for it yet, so no money can have moved."
+    )
     return Case(
         kind=CaseKind.UNKNOWN_TOO_LONG,
         subject=attempt.id,
         collection_id=attempt.collection_id,
         opened_at=occasion.now,
         summary=f"It is not known whether Stripe has a PaymentIntent for {attempt.amount} ({attempt.id})."
-        " No card was entered for it yet, so no money can have moved. It is asked for again until it is known.",
+        f" {moved} It is asked for again until it is known.",
     )
 
 

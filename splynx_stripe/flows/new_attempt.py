@@ -16,6 +16,8 @@ _TYPE_IN_MESSAGE = {
     PayableKind.PROFORMA: "proforma",
     PayableKind.TOP_UP: "top-up",
     PayableKind.SEVERAL: "documents",
+    PayableKind.BALANCE: "balance",
+    PayableKind.PREPAID: "prepaid period",
 }
 
 
@@ -51,6 +53,7 @@ def new_attempt(
             collection_id=collection.id,
             attempt_id=attempt_id,
             splynx_url=splynx_url,
+            origin=collection.origin,
         ),
         prepared_at=collection.opened_at,
         next_look_at=None,

@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 from functools import partial
 
-from splynx_stripe.domain.attempt import Attempt, AttemptState, News, NewsKind
+from splynx_stripe.domain.attempt import Attempt, AttemptState
 from splynx_stripe.domain.audit import AuditEntry
 from splynx_stripe.domain.collection import (
     Collection,
@@ -28,14 +28,21 @@ from splynx_stripe.domain.errors import (
     StaleWriteError,
 )
 from splynx_stripe.domain.money import Money
-from splynx_stripe.domain.payable import Payable, PayableKind
+from splynx_stripe.domain.payable import Payable
 from splynx_stripe.domain.splynx import Company, DocumentKind
 from splynx_stripe.domain.stripe import PaymentFailure, PaymentIntentStatus
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.ask_stripe import StripeAsker
-from splynx_stripe.flows.lease import holder, parts_of
+from splynx_stripe.flows.lease import (
+    holder,
+    is_on_its_way,
+    is_taken_by_rival,
+    others_in_the_way,
+    parts_of,
+)
 from splynx_stripe.flows.look import Look, Looker, Verdict, is_pending_by_us
 from splynx_stripe.flows.new_attempt import new_attempt
+from splynx_stripe.flows.paid_to_us import PaidToUs
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.safe_stop import money_stop
@@ -122,6 +129,7 @@ class PayFlow:
         self._rooms = rooms
         self._asker = asker
         self._looker = Looker(rooms.splynx, rooms.terms)
+        self._paid_to_us = PaidToUs(rooms, self._looker)
         self._customers = StripeCustomers(rooms)
 
     async def view_for_customer(self, query: DocumentQuery, customer_id: int) -> PaymentView:
@@ -206,7 +214,11 @@ class PayFlow:
             return PaymentView(_STANDING_OF_VERDICT[look.verdict])
         payable = look.payable
         standing = _STANDING_OF_VERDICT[look.verdict]
-        collection = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
+        collection, is_taken = await self._rooms.store.read(
+            lambda unit: (unit.latest_collection(payable), is_taken_by_rival(unit, payable))
+        )
+        if is_taken and standing is Standing.PAYABLE:
+            standing = Standing.PROCESSING
         if collection is not None and collection.is_live:
             attempt = await self._newest_attempt(collection)
             ours = _standing_of(collection, attempt)
@@ -214,7 +226,7 @@ class PayFlow:
             if attempt is not None and is_pending_by_us(attempt, look):
                 standing = Standing.PAYABLE  # Splynx still shows a debit that has failed
         elif collection is not None and collection.state is CollectionState.BOOKED:
-            booked = await self._is_paid_to_us(collection, look)
+            booked = await self._paid_to_us.is_paid_by(collection, look)
             standing = Standing.PAID if booked else standing
         return PaymentView(
             standing,
@@ -235,12 +247,16 @@ class PayFlow:
         standing = _beyond_recall(collection, attempt)
         if standing is not None:
             return PaymentStart(standing)
+        if attempt is not None and attempt.off_session:  # it failed and is being withdrawn
+            await self._give_up(collection, attempt, wish.actor)
+            return None
         obstacle = await self._obstacle(wish, collection, look, attempt)
         if obstacle is not None:
             await self._give_up(collection, attempt, wish.actor)
             return None if obstacle is Standing.TRY_AGAIN else PaymentStart(obstacle)
-        attempt = attempt or await self._commit_attempt(wish, collection, look)
-        return None if attempt is None else await self._hand_out(attempt, look, wish.actor)
+        known = attempt or await self._commit_attempt(wish, collection, look)
+        is_new = attempt is None
+        return await self._hand_out(known, look, wish.actor, is_new=is_new) if known else None
 
     async def _obstacle(
         self, wish: _Wish, collection: Collection, look: Look, attempt: Attempt | None
@@ -262,49 +278,24 @@ class PayFlow:
         """Takes the lease or joins its holder, or says that the debt is paid. None: begin anew."""
         payable = wish.payable
         last = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
-        if await self._is_paid_already(payable):
-            return PaymentStart(Standing.PAID)
-        for part in payable.parts:
-            if await self._is_paid_already(part):
+        for each in (payable, *payable.parts):
+            if await self._paid_to_us.is_paid(each):
                 return PaymentStart(Standing.PAID)
         in_the_way = await self._make_way(wish)
         return in_the_way or await self._take_lease(wish, after=last)
 
-    async def _is_paid_already(self, payable: Payable) -> bool:
-        """Says whether we have booked a payment of the debt although Splynx still shows it as due."""
-        last = await self._rooms.store.read(lambda unit: unit.latest_collection(payable))
-        if last is None or last.state is not CollectionState.BOOKED:
-            return False
-        return await self._is_paid_to_us(last, await self._looker.again(payable))
-
     async def _make_way(self, wish: _Wish) -> PaymentStart | None:
-        """Gives up efforts for single ones of several documents, unless money is on its way."""
-        for part in wish.payable.parts:
-            other = await self._rooms.store.read(partial(holder, payable=part))
-            if other is None or other.payable == wish.payable:
-                continue
+        """Gives up other efforts for the same money, unless money is on its way.
+
+        They are for single ones of several documents, or for the customer's balance.
+        """
+        for other in await self._rooms.store.read(partial(others_in_the_way, payable=wish.payable)):
             attempt = await self._live_attempt(other.id)
             standing = _beyond_recall(other, attempt)
             if standing is not None:
                 return PaymentStart(standing)
             await self._give_up(other, attempt, wish.actor)
         return None
-
-    async def _is_paid_to_us(self, last: Collection, look: Look) -> bool:
-        """Says whether Splynx has our payment of a document and still shows all of it as due.
-
-        Some servers do not set a proforma paid, nor let us do it (reference 7, #6 and #7). There
-        is a case about it then; the customer must not pay a second time (I1).
-        """
-        if last.payable.kind is PayableKind.TOP_UP:
-            return True
-        document = look.document
-        if document is None or look.verdict is not Verdict.PAYABLE:
-            return False
-        if document.due != document.total:
-            return False
-        payment = await self._rooms.splynx.payment(last.splynx_payment_id)
-        return payment is not None and document.id in {payment.invoice_id, payment.request_id}
 
     async def _take_lease(self, wish: _Wish, *, after: Collection | None) -> Collection | None:
         """Takes the lease or joins its holder. None when a booking came `after` our last look.
@@ -327,6 +318,8 @@ class PayFlow:
                 return live
             last = unit.latest_collection(payable)
             if last is not None and last.state is CollectionState.BOOKED and last != after:
+                return None
+            if unit.rivals_of(payable):
                 return None
             unit.add_collection(fresh)
             for part in parts_of(fresh):
@@ -385,10 +378,12 @@ class PayFlow:
         except (LeaseHeldError, StaleWriteError):
             return None
 
-    async def _hand_out(self, attempt: Attempt, look: Look, actor: str) -> PaymentStart | None:
+    async def _hand_out(
+        self, attempt: Attempt, look: Look, actor: str, *, is_new: bool = False
+    ) -> PaymentStart | None:
         """Gets the PaymentIntent's client secret, creating it or asking for it."""
         try:
-            known, intent = await self._asker.ask(attempt, actor)
+            known, intent = await self._asker.ask(attempt, actor, is_new=is_new)
         except RejectedError as error:
             if await self._customers.is_gone(look, attempt, error):
                 return None
@@ -404,7 +399,7 @@ class PayFlow:
     async def _give_up(self, collection: Collection, attempt: Attempt | None, actor: str) -> None:
         """Lets go of a debt that is not payable any more."""
         if attempt is not None:
-            await self._cancel(attempt, actor)
+            await self._asker.withdraw(attempt, actor)
             return
         occasion = self._occasion(actor)
 
@@ -414,15 +409,6 @@ class PayFlow:
                 move_collection(unit, current, CollectionNews.ABANDONED, occasion)
 
         await self._rooms.store.run(work)
-
-    async def _cancel(self, attempt: Attempt, actor: str) -> None:
-        """Asks for the end of an attempt; the lease stays until Stripe has confirmed it."""
-        after = await self._asker.tell(attempt.id, News(NewsKind.CANCEL_REQUESTED), actor)
-        if after.state is AttemptState.CANCELING:
-            try:
-                await self._asker.cancel(after, actor)
-            except (RetryableError, OutcomeUnknownError):
-                return  # its effect goes on trying
 
     async def _live_attempt(self, collection_id: str) -> Attempt | None:
         attempts = await self._rooms.store.read(lambda unit: unit.attempts_of(collection_id))
@@ -441,7 +427,7 @@ def _beyond_recall(collection: Collection, attempt: Attempt | None) -> Standing 
     """Says how money stands that has moved, or is on its way, and cannot be called back."""
     if collection.state is CollectionState.SETTLED:
         return Standing.RECEIVED
-    if attempt is not None and attempt.state is AttemptState.PROCESSING:
+    if attempt is not None and is_on_its_way(attempt):
         return Standing.PROCESSING
     return None
 
@@ -479,7 +465,7 @@ def _standing_of(collection: Collection | None, attempt: Attempt | None) -> Stan
 
 
 def _standing_of_open(attempt: Attempt) -> Standing:
-    if attempt.state is AttemptState.PROCESSING:
+    if is_on_its_way(attempt):
         return Standing.PROCESSING
     if attempt.state is AttemptState.REQUIRES_ACTION:
         return Standing.TRY_AGAIN

@@ -117,7 +117,7 @@ class RecordStatement:
                 document_kind=payable.kind.document_kind if paired else None,
                 document_id=payable.document_id,
                 document_number=payable.document_number,
-                amount=(payable.set_amount or attempt.amount).to_decimal(),
+                amount=collection.share_of(attempt.amount).to_decimal(),
                 date=attempt.day_seen(self._rooms.timezone),
                 marker=marker,
                 payment_id=payment_id,
