@@ -18,11 +18,12 @@ from splynx_stripe.domain.credential import (
     in_order,
     place_of,
 )
+from splynx_stripe.domain.decline import classify
 from splynx_stripe.domain.effect import StoredEffect
 from splynx_stripe.domain.errors import BrokenInvariantError
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.payment_method import Mandate, MandateStatus, PaymentMethod
-from splynx_stripe.domain.stripe import StripeAccount
+from splynx_stripe.domain.stripe import PaymentFailure, StripeAccount
 from splynx_stripe.flows.credential_rooms import CredentialRooms
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.transition import Occasion, debt_of, end_effect
@@ -234,17 +235,19 @@ def end_credential(unit: Unit, credential: Credential, reason: DeadReason, by: B
     )
 
 
-_LOST = frozenset({"lost_card", "stolen_card", "pickup_card"})
-"""Stripe's decline codes after which a card must not be tried again (docs.stripe.com/declines/codes)."""
-
-
 def note_decline(
-    unit: Unit, account: StripeAccount, method_id: str, decline_code: str, by: By
+    unit: Unit, account: StripeAccount, method_id: str, failure: PaymentFailure, by: By
 ) -> None:
-    """Ends a credential whose card was reported lost; whoever charges it calls this after a decline."""
-    known = unit.credential_of_method(account, method_id) if decline_code in _LOST else None
-    if known is not None:
-        end_credential(unit, known, DeadReason.LOST_OR_STOLEN, by)
+    """Ends a credential that must never be charged again, such as a stolen card.
+
+    Whoever has charged it calls this after each decline; most declines end nothing.
+    """
+    known = unit.credential_of_method(account, method_id)
+    if known is None:
+        return
+    dead = classify(failure, known.kind).dead
+    if dead is not DeadReason.NONE:
+        end_credential(unit, known, dead, by)
 
 
 class SaveCredential:

@@ -16,6 +16,7 @@ from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.flows.credential_events import CredentialEvents
 from splynx_stripe.flows.credential_rooms import CredentialRooms
 from splynx_stripe.flows.credentials import Credentials
+from splynx_stripe.flows.failure_ports import FailureRules
 from splynx_stripe.flows.inbox import Inbox
 from splynx_stripe.flows.migrate_credentials import MigrateCredentials
 from splynx_stripe.flows.setup_credential import SetupCredential, SetupStanding
@@ -207,9 +208,11 @@ def bank_form(number: str, kind: PaymentKind = PaymentKind.ACH) -> dict[str, str
 
 
 @asynccontextmanager
-async def open_credentials(town: Town, store_url: str) -> AsyncIterator[CredentialHouse]:
+async def open_credentials(
+    town: Town, store_url: str, *, failure_rules: FailureRules | None = None
+) -> AsyncIterator[CredentialHouse]:
     """Opens a house on a migrated database; leaving is a stop that finishes nothing."""
-    async with open_house(town, store_url) as house:
+    async with open_house(town, store_url, failure_rules=failure_rules) as house:
         kinds = (PaymentKind.CARD, PaymentKind.ACH, PaymentKind.BECS, PaymentKind.PAD)
         for number, terms in house.terms.by_partner.items():
             house.terms.by_partner[number] = replace(terms, payment_kinds=kinds)

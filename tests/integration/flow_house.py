@@ -17,6 +17,7 @@ import aiohttp
 from splynx_stripe.domain.attempt import Attempt
 from splynx_stripe.domain.case import Case
 from splynx_stripe.domain.collection import Collection, CollectionState, Route
+from splynx_stripe.domain.effect import EffectKind, StoredEffect
 from splynx_stripe.domain.inbox import InboxSource
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.splynx import DocumentKind
@@ -28,7 +29,9 @@ from splynx_stripe.domain.timing import Timing
 from splynx_stripe.flows.ask_stripe import StripeAsker
 from splynx_stripe.flows.due_work import DueWorkFlow
 from splynx_stripe.flows.effect_handlers import effect_handlers
-from splynx_stripe.flows.effects import Effects
+from splynx_stripe.flows.effects import EffectHandler, Effects
+from splynx_stripe.flows.failure_ports import FailureRules
+from splynx_stripe.flows.failures import FollowUpFailure
 from splynx_stripe.flows.inbox import Inbox, OtherEvents
 from splynx_stripe.flows.late_returns import LateReturns
 from splynx_stripe.flows.look_after import LookAfter
@@ -40,6 +43,7 @@ from splynx_stripe.flows.pay import (
 )
 from splynx_stripe.flows.poll import Poll
 from splynx_stripe.flows.rooms import Rooms
+from splynx_stripe.flows.transition import Occasion, end_effect
 from splynx_stripe.gateways.splynx import SplynxConnection, SplynxHttpGateway
 from splynx_stripe.gateways.stripe import (
     RateLimits,
@@ -47,6 +51,7 @@ from splynx_stripe.gateways.stripe import (
     StripeEndpoints,
     StripeSdkGateway,
 )
+from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.keyed_lock import KeyedLock
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.kit.tasks import Supervisor
@@ -108,6 +113,19 @@ class TermsBook:
 
 
 @dataclass
+class NotedFailures:
+    """Carries `follow_up_failure` out by noting the attempts that failed, in order."""
+
+    rooms: Rooms
+    attempt_ids: list[str] = field(default_factory=list)
+
+    async def carry_out(self, effect: StoredEffect) -> None:
+        occasion = Occasion(self.rooms.clock.now(), "daemon", self.rooms.timing)
+        await self.rooms.store.run(lambda unit: end_effect(unit, effect, occasion))
+        self.attempt_ids.append(effect.attempt_id)
+
+
+@dataclass
 class FlowHouse:
     """One daemon without its HTTP edge and its timers."""
 
@@ -122,6 +140,7 @@ class FlowHouse:
     poll: Poll
     pump: Pump
     terms: TermsBook
+    failures: NotedFailures
 
     async def view(
         self, number: str = "202611000042", kind: DocumentKind = INVOICE, customer: int = 17
@@ -210,9 +229,18 @@ class FlowHouse:
 
 @asynccontextmanager
 async def open_house(
-    town: Town, store_url: str, *, stripe_timeout_s: float = 30.0
+    town: Town,
+    store_url: str,
+    *,
+    stripe_timeout_s: float = 30.0,
+    failure_rules: FailureRules | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[FlowHouse]:
-    """Opens a house on a migrated database; leaving is a stop that finishes nothing."""
+    """Opens a house on a migrated database; leaving is a stop that finishes nothing.
+
+    `clock` is what the daemon goes by where that is not the town's time.
+    With `failure_rules` failures are followed up; without them they are only noted.
+    """
     store = open_store(store_url, clock=town.clock, ids=town.ids)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
@@ -227,25 +255,33 @@ async def open_house(
             terms=terms,
             timing=Timing(),
             timezone=ZoneInfo("Europe/Prague"),
-            clock=town.clock,
+            clock=clock or town.clock,
             ids=town.ids,
             dice=MiddlingDice(),
             locks=KeyedLock(),
             wake=lambda: None,
         )
         others = [LateReturns(rooms, stripe.disputes)]
-        yield _joined(town, store, rooms, tasks, others)
+        yield _joined(town, store, rooms, tasks, others, failure_rules)
 
 
 def _joined(
-    town: Town, store: SqlStore, rooms: Rooms, tasks: Supervisor, others: Sequence[OtherEvents]
+    town: Town,
+    store: SqlStore,
+    rooms: Rooms,
+    tasks: Supervisor,
+    others: Sequence[OtherEvents],
+    failure_rules: FailureRules | None,
 ) -> FlowHouse:
     terms = rooms.terms
     assert isinstance(terms, TermsBook)
     asker = StripeAsker(rooms)
     inbox = Inbox(rooms, asker, others)
     look_after = LookAfter(rooms, asker)
-    effects = Effects(rooms, effect_handlers(rooms, asker))
+    failures = NotedFailures(rooms)
+    following = FollowUpFailure(rooms, failure_rules) if failure_rules else failures
+    of_failures: dict[EffectKind, EffectHandler] = {EffectKind.FOLLOW_UP_FAILURE: following}
+    effects = Effects(rooms, effect_handlers(rooms, asker) | of_failures)
     return FlowHouse(
         town=town,
         store=store,
@@ -267,6 +303,7 @@ def _joined(
             clock=town.clock,
         ),
         terms=terms,
+        failures=failures,
     )
 
 

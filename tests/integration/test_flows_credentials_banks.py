@@ -11,6 +11,7 @@ from sqlalchemy import text
 from splynx_stripe.domain.credential import CredentialState, DeadReason
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.payment_method import BankFace, MandateStatus
+from splynx_stripe.domain.stripe import PaymentFailure
 from splynx_stripe.flows.save_credential import By, note_decline
 from splynx_stripe.flows.setup_credential import Proof, SetupStanding
 from splynx_stripe.sandbox.stripe import mandates
@@ -207,7 +208,11 @@ async def test_a_card_that_was_reported_lost_is_not_tried_again(home: Credential
     for code in ("insufficient_funds", "lost_card"):
         await home.house.store.run(
             lambda unit, code=code: note_decline(  # type: ignore[misc]  # a default binds the loop's value
-                unit, EUR_ACCOUNT, saved.payment_method_id, code, by
+                unit,
+                EUR_ACCOUNT,
+                saved.payment_method_id,
+                PaymentFailure("card_declined", code, ""),
+                by,
             )
         )
         states += [one.dead_reason for one in await home.present()]
