@@ -1,7 +1,7 @@
 """Collects the texts of the pages into the template and the languages (`make messages`).
 
-Texts stand in code and templates as `say("…")` and `later("…")`, and in tables of the domain, which
-does not know languages. Each text that is new waits in the `.po` files for its translation; one
+Texts stand in code and templates as `say("…")` and `later("…")`, as `sentence("…")` in rooms that know
+no languages, and in tables of the domain, which does not either. Each text that is new waits in the `.po` files for its translation; one
 that is gone is dropped. The program fails when texts wait, and says which.
 """
 
@@ -24,17 +24,23 @@ TEMPLATE = LOCALE_DIR / "splynx_stripe.pot"
 TABLES = (ROOT / "domain" / "timeline.py", ROOT / "domain" / "payment_kind.py")
 """Modules whose tables of texts are shown through `say`."""
 
+ROOMS_WITH_SENTENCES = ("config", "daemon", "flows", "kit")
+"""Rooms that know no languages and make sentences which pages show (`kit/sentence.py`)."""
+
 _METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 _OPTIONS = {"templates/**.html": {"encoding": "utf-8", "trimmed": "true"}}
 _KEYWORDS: dict[str, None] = {"say": None, "later": None}
+_SENTENCES: dict[str, None] = {"sentence": None}
 
 
 def collected() -> Catalog:
     """Gives all texts, in the order of the alphabet, without translations."""
     texts = {text for table in TABLES for text in texts_of_tables(table.read_text())}
-    for found in extract_from_dir(ROOT / "web", _METHODS, _OPTIONS, _KEYWORDS):
-        text = found[2]
-        texts.add(text if isinstance(text, str) else text[0])
+    places = [("web", _KEYWORDS), *((room, _SENTENCES) for room in ROOMS_WITH_SENTENCES)]
+    for room, keywords in places:
+        for found in extract_from_dir(ROOT / room, _METHODS, _OPTIONS, keywords):
+            text = found[2]
+            texts.add(text if isinstance(text, str) else text[0])
     catalog = Catalog(fuzzy=False)
     for text in sorted(texts):
         catalog.add(text)

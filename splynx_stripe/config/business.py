@@ -24,6 +24,7 @@ from splynx_stripe.config.vocabulary import (
     check_message_template,
     check_payment_types,
     check_publishable_key,
+    check_timezone_or_none,
 )
 from splynx_stripe.domain.message_template import DEFAULT_MESSAGE_TEMPLATE
 
@@ -43,6 +44,19 @@ Amount = Annotated[
 ]
 """An amount in the partner's currency as people write it, such as 50 or "49.90"."""
 
+Count = Annotated[
+    str,
+    BeforeValidator(_as_written),
+    Field(pattern=r"^(0|[1-9][0-9]{0,2})$", max_length=3),
+    WithJsonSchema({"type": ["string", "integer"]}),
+]
+"""A number from 0 to 999 as people write it; text, so that the settings page can keep it too."""
+
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5)]
+"""A time on the clock of the partner, such as "09:00"."""
+
+NoticeChannel = Literal["mail", "sms", "portal"]
+
 
 class Section(BaseModel):
     """A section of the YAML: frozen; unknown keys are errors; values must have their type already."""
@@ -60,11 +74,19 @@ class BusinessSettings(Section):
         title="Language",
         description="Language of the pages that customers and administrators see.",
     )
+    timezone: Annotated[str, AfterValidator(check_timezone_or_none)] = Field(
+        default="",
+        title="Time zone",
+        description="Time zone by whose clocks this partner's customers are charged automatically,"
+        " such as `Europe/Prague`. Not set: that of Splynx (`splynx.timezone`).",
+    )
     authentication_type: Literal["api", "oauth"] = Field(
         default="api",
         title="Authentication type",
-        description="How we log in to Stripe: `api` with the keys of the partner, `oauth` with the"
-        " button Connect (safer, no keys to copy).",
+        description="How we log in to Stripe where both are there: `api` with the keys of the partner,"
+        " `oauth` with the account connected by the button Connect (safer, no keys to copy). Where"
+        " only one is there it is used, and a sentence says so. Not set: keys in config.yaml, else the"
+        " connected account, else keys of the settings page.",
     )
     payment_account: Name = Field(
         default="Stripe",
@@ -123,7 +145,38 @@ class BusinessSettings(Section):
     charge_invoices_without_cards: bool = Field(
         default=False,
         title="Charge invoices without cards",
-        description="Charge runs also take the invoices of customers who have no saved card.",
+        description="Charge runs also take the invoices of customers who have saved no payment method:"
+        " they get a link to pay by e-mail, once for each invoice.",
+    )
+    charge_run_maximum: Amount = Field(
+        default="0",
+        title="Largest charge run",
+        description="The most that one charge run may take from a partner's customers. A run over it"
+        " does not start. `0`: no limit.",
+    )
+    charge_customer_maximum: Amount = Field(
+        default="0",
+        title="Largest charge of one customer",
+        description="The most that one charge run may take from one customer; what is above is skipped."
+        " `0`: no limit.",
+    )
+    charge_second_confirmation_above: Amount = Field(
+        default="0",
+        title="Second confirmation above",
+        description="A charge run with a larger total has to be confirmed by a second administrator."
+        " `0`: never for its total alone.",
+    )
+    charge_deviation_percent: Count = Field(
+        default="100",
+        title="Deviation from past runs",
+        description="A charge run whose total is further from the median of the last runs with the same"
+        " filters, in percent, has to be confirmed by a second administrator. `0`: not compared.",
+    )
+    charge_not_twice_within_days: Count = Field(
+        default="0",
+        title="Days between two charge runs",
+        description="A customer whom a charge run has charged is not charged by another one within so"
+        " many days. `0`: may be.",
     )
     offer_to_save_payment_credentials: bool = Field(
         default=False,
@@ -149,7 +202,85 @@ class BusinessSettings(Section):
     failed_payment_notifications: bool = Field(
         default=False,
         title="Failed payment notifications",
-        description="Tells the customer when a payment failed.",
+        description="Tells the customer when a payment failed: why, what happens next, and a link to"
+        " pay. Once for each failure that has something new to say, never while a debit is on its way.",
+    )
+    notification_channels: Annotated[
+        tuple[NoticeChannel, ...], Field(min_length=1, max_length=3)
+    ] = Field(
+        default=("mail",),
+        title="Ways of notification",
+        description="How customers are told: `mail`, `sms`, `portal` (a message in the portal), through"
+        " Splynx.",
+    )
+    notification_subject: Annotated[str, Field(max_length=150)] = Field(
+        default="",
+        title="Subject of notifications",
+        description="Subject of the e-mail about a failed payment. Not set: our own, in the partner's"
+        " language.",
+    )
+    notification_intro: Annotated[str, Field(max_length=1000)] = Field(
+        default="",
+        title="First paragraph of notifications",
+        description="Stands before our own text in the e-mail about a failed payment. Plain text.",
+    )
+    retry_days: Annotated[tuple[Count, ...], Field(max_length=10)] = Field(
+        default=("1", "3", "7"),
+        title="Days of new tries",
+        description="On which days after an automatic charge has failed it is tried again. An empty list:"
+        " never by itself. What the bank refuses for good is not tried again in any case.",
+    )
+    retry_from: TimeOfDay = Field(
+        default="09:00",
+        title="New tries from",
+        description="Earliest time of day of a new try, on the partner's clock (`timezone`). Customers are"
+        " told within these hours about cards that expire.",
+    )
+    retry_until: TimeOfDay = Field(
+        default="17:00",
+        title="New tries until",
+        description="Time of day after which none is begun.",
+    )
+    retry_other_methods: Literal["never", "next_try", "at_once"] = Field(
+        default="next_try",
+        title="Try other saved payment methods",
+        description="Whether the customer's other saved methods are charged when one fails: `never`, at"
+        " the `next_try`, or `at_once`.",
+    )
+    card_tries_at_most: Count = Field(
+        default="8",
+        title="Tries per card in 30 days",
+        description="How often one card is charged for one debt in 30 days, all in all. Card schemes allow"
+        " up to 15.",
+    )
+    bank_retries_at_most: Count = Field(
+        default="2",
+        title="New tries per bank account",
+        description="How often a bank debit is presented again, for want of money only. The schemes' own"
+        " limits hold besides: ACH 2, PAD 1.",
+    )
+    card_expiry_reminder_days: Count = Field(
+        default="0",
+        title="Remind of expiring cards",
+        description="How many days before the end of a saved card's last month the customer is told, once."
+        " `0`: not at all (Splynx has such notifications too).",
+    )
+    debit_notice_days: Count = Field(
+        default="0",
+        title="Announce bank debits",
+        description="How many days before a planned debit by BECS or PAD the customer is told amount and"
+        " day. `0`: not at all.",
+    )
+    office_digest: bool = Field(
+        default=True,
+        title="Daily digest of failed payments",
+        description="One e-mail to the office on the morning after a day with failed payments.",
+    )
+    office_email: Annotated[str, Field(max_length=250)] = Field(
+        default="",
+        title="E-mail address of the office",
+        description="Where digests and summaries go. Not set: the e-mail address of the partner's company"
+        " information in Splynx.",
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from splynx_stripe.config.auto_charge import check_auto_charge
 from splynx_stripe.config.document import DEFAULT_PARTNER, ConfigDocument
 from splynx_stripe.config.findings import Findings
+from splynx_stripe.config.guardrails import GUARDRAIL_KEYS, problem_of_guardrails
 from splynx_stripe.config.settings import Resolution
 from splynx_stripe.config.top_up import problem_of_top_up
 from splynx_stripe.config.vocabulary import is_loopback
 from splynx_stripe.domain.payment_kind import PaymentKind, currencies_of
+from splynx_stripe.kit.sentence import sentence
 
 TOP_UP_KEYS = frozenset({"top_up_amounts", "top_up_minimum", "top_up_maximum"})
 
@@ -19,6 +22,7 @@ def check_combinations(document: ConfigDocument, findings: Findings) -> None:
     _check_listen(document, findings)
     _check_splynx(document, findings)
     _check_database(document, findings)
+    check_auto_charge(document.auto_charge, findings)
     _check_written_bank_type(DEFAULT_PARTNER, document, findings)
     for name, section in document.partners.items():
         # A partner that only inherits would repeat what is told of the Default partner.
@@ -27,6 +31,8 @@ def check_combinations(document: ConfigDocument, findings: Findings) -> None:
     for name, section in document.partners.items():
         if name == DEFAULT_PARTNER or section.model_fields_set & {"currency", *TOP_UP_KEYS}:
             check_top_up(name, Resolution(document, findings.places, name), findings)
+        if name == DEFAULT_PARTNER or section.model_fields_set & {"currency", *GUARDRAIL_KEYS}:
+            check_guardrails(name, Resolution(document, findings.places, name), findings)
 
 
 def _check_listen(document: ConfigDocument, findings: Findings) -> None:
@@ -76,7 +82,19 @@ def check_top_up(section: str, resolution: Resolution, findings: Findings) -> No
         findings.problem(
             ("partners", section, "top_up_amounts"),
             problem,
-            "Correct top_up_amounts, top_up_minimum or top_up_maximum for this partner.",
+            sentence("Correct the amounts of top-ups for this partner."),
+        )
+
+
+def check_guardrails(section: str, resolution: Resolution, findings: Findings) -> None:
+    """Tells when a limit of charge runs cannot be said in the partner's currency."""
+    currency = str(resolution.value("currency"))
+    if not currency:
+        return
+    key, problem = problem_of_guardrails(resolution.business(), currency)
+    if problem:
+        findings.problem(
+            ("partners", section, key), problem, sentence("Correct the limit for this partner.")
         )
 
 
@@ -88,6 +106,10 @@ def check_bank_type(section: str, resolution: Resolution, findings: Findings) ->
         if currency and taken and currency not in taken:
             findings.problem(
                 ("partners", section, "payment_types"),
-                f"{bank} cannot take {currency}.",
-                f"It takes {' or '.join(sorted(taken))}; remove {bank} for this partner.",
+                sentence("%(bank)s cannot take %(currency)s.", bank=bank, currency=currency),
+                sentence(
+                    "It takes %(currencies)s; remove %(bank)s for this partner.",
+                    currencies=", ".join(sorted(taken)),
+                    bank=bank,
+                ),
             )

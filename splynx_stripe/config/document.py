@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
+from splynx_stripe.config.auto_charge import AutoChargeRule
 from splynx_stripe.config.business import BusinessSettings, PartnerSection, Section
 from splynx_stripe.config.vocabulary import (
     check_database_url,
@@ -238,6 +239,19 @@ class TimingSection(Section):
     )
 
 
+class ChargingSection(Section):
+    """How fast charge runs charge, within Stripe's limits."""
+
+    at_once: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=16, description="Charges of one Stripe account on their way at the same time."
+    )
+    unbooked_at_most: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        default=200,
+        description="While more charges than this wait for their booking in Splynx, charge runs begin no"
+        " new ones. `0` is no limit: then money may be taken for hours while Splynx takes no payments.",
+    )
+
+
 class LoggingSection(Section):
     """What is written to the journal."""
 
@@ -271,12 +285,19 @@ class ConfigDocument(Section):
         description="`default` and Splynx's partner ids. What a partner does not say, here or on the"
         " settings page, is taken from `default`, then from `settings`.",
     )
+    auto_charge: tuple[AutoChargeRule, ...] = Field(
+        default=(), max_length=100, description="Rules of auto charge, each with its keys."
+    )
     timing: TimingSection = TimingSection()
+    charging: ChargingSection = ChargingSection()
     logging: LoggingSection = LoggingSection()
 
 
 def all_sections() -> dict[tuple[str, ...], type[Section]]:
-    """Gives every section by its path, in the order of the file; the partners by `default`."""
+    """Gives every section by its path, in the order of the file.
+
+    The partners are there by `default`; the rules of auto charge, which are a list, are not.
+    """
     sections = dict(_sections_from((), ConfigDocument))
     sections["partners", DEFAULT_PARTNER] = PartnerSection
     return sections

@@ -26,9 +26,15 @@ from splynx_stripe.config.accounts import (
     SectionAccount,
 )
 from splynx_stripe.config.business import PartnerSection
-from splynx_stripe.config.checks import TOP_UP_KEYS, check_bank_type, check_top_up
+from splynx_stripe.config.checks import (
+    TOP_UP_KEYS,
+    check_bank_type,
+    check_guardrails,
+    check_top_up,
+)
 from splynx_stripe.config.document import DEFAULT_PARTNER
 from splynx_stripe.config.findings import Findings
+from splynx_stripe.config.guardrails import GUARDRAIL_KEYS
 from splynx_stripe.config.page_values import PAGE_KEYS, PageValues
 from splynx_stripe.config.problems import Problem
 from splynx_stripe.config.settings import FROM_PAGE, Settings
@@ -36,10 +42,12 @@ from splynx_stripe.config.validation import wording
 from splynx_stripe.domain.page_setting import SECRET_PAGE_KEYS
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.kit.secret import Secret
+from splynx_stripe.kit.sentence import sentence
 
 _PLAIN_KEYS = tuple(key for key in PAGE_KEYS if key not in SECRET_PAGE_KEYS)
 _FIXES_ON_THE_PAGE: Mapping[str, str] = {
-    "Write a value, or remove the key.": "Enter a value, or choose the one above.",
+    "Name at least one, such as [card].": sentence("Choose at least one."),
+    "Write a value, or remove the key.": sentence("Enter a value, or choose the one above."),
 }
 """What to do where the words for the files would not fit."""
 
@@ -61,7 +69,9 @@ def checked_page_values(written: Settings, values: PageValues) -> tuple[Settings
     """Gives the settings in force, and everything that is wrong with what the page has stored."""
     findings = Findings(FROM_PAGE, {})
     for (section, key), why in values.unreadable.items():
-        findings.problem(("partners", section, key), why, "Set it again on the settings page.")
+        findings.problem(
+            ("partners", section, key), why, sentence("Set it again on the settings page.")
+        )
     page = {name: _section(name, values, findings) for name in sorted(values.sections)}
     settings = replace(written, page=page)
     settings = settings.with_accounts(_accounts(written, values, findings))
@@ -70,6 +80,8 @@ def checked_page_values(written: Settings, values: PageValues) -> tuple[Settings
             check_bank_type(name, settings.resolution(name), findings)
         if held.model_fields_set & {"currency", *TOP_UP_KEYS}:
             check_top_up(name, settings.resolution(name), findings)
+        if held.model_fields_set & {"currency", *GUARDRAIL_KEYS}:
+            check_guardrails(name, settings.resolution(name), findings)
     return settings, findings.problems
 
 
@@ -129,8 +141,10 @@ def _account(name: str, values: PageValues, findings: Findings) -> SectionAccoun
         missing = "publishable_key" if secret_key else "secret_key"
         findings.problem(
             (*path, missing),
-            "the keys of an account belong together, and this one is missing.",
-            "Enter Public Key and Secret Key of the same Stripe account, or take back both.",
+            sentence("the keys of an account belong together, and this one is missing."),
+            sentence(
+                "Enter Public Key and Secret Key of the same Stripe account, or take back both."
+            ),
         )
         return None
     problems = len(findings.problems)
@@ -141,8 +155,12 @@ def _account(name: str, values: PageValues, findings: Findings) -> SectionAccoun
     if form and publishable_form and publishable_form.group(1) != form.group(1):
         findings.problem(
             (*path, "publishable_key"),
-            f"this is a {publishable_form.group(1)} key, but the secret key is a {form.group(1)} key.",
-            "Take both from the same mode of the same Stripe account.",
+            sentence(
+                "this is a %(mode)s key, but the secret key is a %(other)s key.",
+                mode=publishable_form.group(1),
+                other=form.group(1),
+            ),
+            sentence("Take both from the same mode of the same Stripe account."),
         )
     if form is None or publishable_form is None or len(findings.problems) > problems:
         return None
@@ -157,15 +175,19 @@ def _check_secret(section: str, key: str, secret: Secret, findings: Findings) ->
     if key == "secret_key" and not SECRET_KEY_FORM.fullmatch(secret.reveal()):
         findings.problem(
             path,
-            "this is not a secret key of Stripe.",
-            "It begins with sk_test_, sk_live_, rk_test_ or rk_live_; copy it from Stripe:"
-            " Developers, API keys.",
+            sentence("this is not a secret key of Stripe."),
+            sentence(
+                "It begins with sk_test_, sk_live_, rk_test_ or rk_live_; copy it from Stripe:"
+                " Developers, API keys."
+            ),
         )
     if key == "webhook_secret" and not secret.reveal().startswith(WEBHOOK_PREFIX):
         findings.problem(
             path,
-            "this is not the signing secret of a webhook.",
-            "It begins with whsec_; copy it from Stripe: Developers, Webhooks, the endpoint.",
+            sentence("this is not the signing secret of a webhook."),
+            sentence(
+                "It begins with whsec_; copy it from Stripe: Developers, Webhooks, the endpoint."
+            ),
         )
 
 
@@ -180,10 +202,16 @@ def _is_unshared(
         if account and found and found.keys.secret_key == account.keys.secret_key:
             findings.problem(
                 ("partners", name, "secret_key"),
-                "this is the same Stripe account as the one of"
-                f" {'the Default partner' if other == DEFAULT_PARTNER else f'partner {other}'}.",
-                "Keep the keys in one place: what the Default partner has is shared by all partners"
-                " that have no keys.",
+                sentence("this is the same Stripe account as the one of the Default partner.")
+                if other == DEFAULT_PARTNER
+                else sentence(
+                    "this is the same Stripe account as the one of partner %(partner)s.",
+                    partner=other,
+                ),
+                sentence(
+                    "Keep the keys in one place: what the Default partner has is shared by all"
+                    " partners that have no keys."
+                ),
             )
             return False
     return True

@@ -16,6 +16,7 @@ from splynx_stripe.config.business import BUSINESS_KEYS
 from splynx_stripe.domain.page_setting import SECRET_PAGE_KEYS, PageSetting, sealing_place
 from splynx_stripe.kit.sealing import SealedValueError, Sealer, SealingKeyError
 from splynx_stripe.kit.secret import Secret
+from splynx_stripe.kit.sentence import sentence
 
 PAGE_KEYS = (*BUSINESS_KEYS, "currency", "country", "publishable_key", *SECRET_PAGE_KEYS)
 """Every setting that can be made on the page."""
@@ -50,12 +51,12 @@ def read_page_values(rows: Iterable[PageSetting], sealer: Sealer) -> PageValues:
             try:
                 secret = Secret(sealer.open(row.sealed, sealing_place(row.section, row.key)))
             except (SealedValueError, SealingKeyError) as error:
-                unreadable[row.section, row.key] = str(error)
+                unreadable[row.section, row.key] = error.sentence
             else:
                 secrets.setdefault(row.section, {})[row.key] = secret
         elif row.value:
             try:
                 values.setdefault(row.section, {})[row.key] = json.loads(row.value)
             except ValueError:
-                unreadable[row.section, row.key] = "what is stored is not JSON."
+                unreadable[row.section, row.key] = sentence("what is stored cannot be read.")
     return PageValues(values, secrets, unreadable)

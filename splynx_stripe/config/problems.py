@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
+from splynx_stripe.kit.sentence import sentence
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong in one place, and how to mend it.
 
     `line` is 0 when the problem is the file itself; `key` is "" when it is not about one key.
-    Neither `message` nor `fix` may repeat a value that could be a secret.
+    Neither `message` nor `fix` may repeat a value that could be a secret. What the settings page
+    can show is a `Sentence`, so that it can be said in the administrator's language.
     """
 
     file: str
@@ -45,4 +48,4 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     """Gives "Did you mean …?" or "" when nothing known is near; upper and lower case do not matter."""
     by_folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.65)
-    return f"Did you mean {by_folded[near[0]]!r}?" if near else ""
+    return sentence("Did you mean %(word)s?", word=repr(by_folded[near[0]])) if near else ""

@@ -8,15 +8,17 @@ keys of a Stripe account are taken together from one section.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import time, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 
 from splynx_stripe.config.accounts import AccountKeys, SectionAccount
+from splynx_stripe.config.auto_charge import charge_rules_of
 from splynx_stripe.config.business import (
     ACCOUNT_KEYS,
     BUSINESS_KEYS,
@@ -34,10 +36,12 @@ from splynx_stripe.config.document import (
     StripeSection,
 )
 from splynx_stripe.config.encryption_key import EncryptionKeyFile
+from splynx_stripe.config.guardrails import guardrails_of
 from splynx_stripe.config.platforms import ConnectPlatform
 from splynx_stripe.config.problems import Problem
 from splynx_stripe.config.top_up import top_up_terms
 from splynx_stripe.config.yaml_files import KeyPath, Place
+from splynx_stripe.domain.charge_rule import ChargeRule
 from splynx_stripe.domain.payment_kind import PaymentKind, offered
 from splynx_stripe.domain.statement import StatementGrouping
 from splynx_stripe.domain.stripe import StripeAccount
@@ -234,6 +238,8 @@ class Settings:
             statement_grouping=StatementGrouping(business.statement_grouping),
             message_template=business.message_template,
             grants_access_to_unauthorized=business.grant_access_to_unauthorized_customers,
+            sends_payment_links=business.charge_invoices_without_cards,
+            guardrails=guardrails_of(business, currency),
         )
 
     def business(self, partner_id: int | None) -> BusinessSettings:
@@ -249,20 +255,43 @@ class Settings:
         own = section in self.section_accounts or section in self.unusable_accounts
         return section if own else DEFAULT_PARTNER
 
-    def with_accounts(self, accounts: Mapping[str, SectionAccount | None]) -> Settings:
+    def with_accounts(
+        self,
+        accounts: Mapping[str, SectionAccount | None],
+        *,
+        over_files: Collection[str] = (),
+    ) -> Settings:
         """Adds accounts that stand in no file, by section; what stands in a file wins.
 
         None says that a section has an account which cannot be used now, so that its partner is
-        not charged with the Default partner's.
+        charged neither with other keys nor with the Default partner's. In the sections `over_files`
+        what is added wins over files too.
         """
         written = {name: one for name, one in self.section_accounts.items() if not one.origin}
-        added = {name: one for name, one in accounts.items() if name not in written}
+        added = {
+            name: one for name, one in accounts.items() if name not in written or name in over_files
+        }
         usable = {name: one for name, one in added.items() if one is not None}
+        kept = {name: one for name, one in self.section_accounts.items() if name not in added}
         return replace(
             self,
-            section_accounts={**self.section_accounts, **usable},
+            section_accounts={**kept, **usable},
             unusable_accounts=(self.unusable_accounts - set(usable)) | (set(added) - set(usable)),
         )
+
+    def with_warnings(self, warnings: Iterable[Problem]) -> Settings:
+        """Adds what works but should be looked at."""
+        return replace(self, warnings=(*self.warnings, *warnings))
+
+    def authentication_of(self, section: str) -> str:
+        """Gives how a section itself is set to log in to Stripe: `api`, `oauth`, or "" for not set.
+
+        A partner's own account is not steered by what the Default partner's is reached with.
+        """
+        key = "authentication_type"
+        holder = self.resolution(section).holder(key)
+        is_own = holder is not None and (section == DEFAULT_PARTNER or holder[-1] == section)
+        return str(self.resolution(section).value(key)) if is_own else ""
 
     def without_accounts(self, sections: Collection[str]) -> Settings:
         """Takes accounts away which must not be used now, also those that stand in a file."""
@@ -283,6 +312,19 @@ class Settings:
 
         accounts = {name: more(found) for name, found in self.section_accounts.items()}
         return replace(self, section_accounts=accounts)
+
+    def timezone_of_partners(self, partner_ids: Sequence[int]) -> ZoneInfo:
+        """Gives the time zone that the partners have in common, else the Default partner's.
+
+        A partner without one has Splynx's.
+        """
+        names = {str(self._resolution(each).value("timezone")) for each in partner_ids}
+        name = names.pop() if len(names) == 1 else str(self._resolution(None).value("timezone"))
+        return ZoneInfo(name or self.document.splynx.timezone)
+
+    def charge_rules(self) -> Sequence[ChargeRule]:
+        """Gives the rules of auto charge that the files set, in their order."""
+        return charge_rules_of(self.document.auto_charge, self.places)
 
     def timing(self) -> Timing:
         """Gives the waiting times of the flows."""
@@ -390,6 +432,9 @@ def _built_in(key: str) -> object:
 def _shown(key: str, value: object) -> JsonValue:
     if isinstance(value, tuple):
         return [_shown(key, item) for item in value]
+    if isinstance(value, Section):  # one of a list: what is written of it
+        written = [name for name in type(value).model_fields if name in value.model_fields_set]
+        return {name: _shown(name, getattr(value, name)) for name in written}
     if isinstance(value, bool | int | float):
         return value
     if key in _SECRET_FILES and value:

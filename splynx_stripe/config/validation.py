@@ -13,11 +13,14 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from splynx_stripe.config.auto_charge import AUTO_CHARGE, AutoChargeRule
+from splynx_stripe.config.business import Section
 from splynx_stripe.config.document import DEFAULT_PARTNER, PARTNER_KEY, ConfigDocument, all_sections
 from splynx_stripe.config.findings import Findings
 from splynx_stripe.config.problems import did_you_mean
 from splynx_stripe.config.vocabulary import WRONG_VALUE
 from splynx_stripe.config.yaml_files import KeyPath, Value
+from splynx_stripe.kit.sentence import joined, sentence, sentence_of
 
 _TYPE_MESSAGES: Mapping[str, tuple[str, str]] = {
     "string_type": ("this must be text.", 'Put it in quotes, such as "2024".'),
@@ -27,15 +30,29 @@ _TYPE_MESSAGES: Mapping[str, tuple[str, str]] = {
     "tuple_type": ("this must be a list.", "Write [one] or [one, two]."),
     "model_type": ("this is a section.", "Write its keys below it, indented by two spaces."),
     "mapping_type": ("this is a section.", "Write its keys below it, indented by two spaces."),
-    "string_too_short": ("this is empty.", "Write a value, or remove the key."),
-    "string_too_long": ("this is too long.", "Write less than {max_length} characters."),
-    "string_pattern_mismatch": ("this does not have the right form.", "It must match {pattern}."),
-    "greater_than": ("this is too small.", "It must be more than {gt:g}."),
-    "greater_than_equal": ("this is too small.", "It must be {ge:g} or more."),
-    "less_than": ("this is too large.", "It must be less than {lt:g}."),
-    "less_than_equal": ("this is too large.", "It must be {le:g} or less."),
-    "literal_error": ("this is not one of the possible values.", "Write {expected}."),
+    "string_too_short": (sentence("this is empty."), "Write a value, or remove the key."),
+    "string_too_long": (
+        sentence("this is too long."),
+        sentence("Write at most %(max_length)s characters."),
+    ),
+    "string_pattern_mismatch": (
+        sentence("this does not have the right form."),
+        "It must match %(pattern)s.",
+    ),
+    "too_long": (sentence("these are too many."), sentence("Write at most %(max_length)s.")),
+    "too_short": (sentence("these are too few."), sentence("Write at least %(min_length)s.")),
+    "greater_than": ("this is too small.", "It must be more than %(gt)s."),
+    "greater_than_equal": ("this is too small.", "It must be %(ge)s or more."),
+    "less_than": ("this is too large.", "It must be less than %(lt)s."),
+    "less_than_equal": ("this is too large.", "It must be %(le)s or less."),
+    "literal_error": (
+        sentence("this is not one of the possible values."),
+        sentence("Write %(expected)s."),
+    ),
 }
+
+_EXAMPLES = ("49.90", "09:00", "3")
+"""What is written where a value must have a form; the first that has it is shown to people."""
 
 
 def validated(data: dict[str, Value], findings: Findings) -> ConfigDocument:
@@ -72,21 +89,28 @@ def wording(detail: ErrorDetails, path: KeyPath) -> tuple[str, str]:
     context = detail.get("ctx", {})
     kind = detail["type"]
     if kind == WRONG_VALUE:
-        return str(context["message"]), str(context["fix"]).strip()
+        return context["message"], context["fix"]
     if kind == "extra_forbidden":
         return "there is no such setting.", _nearest(path)
     message, fix = _TYPE_MESSAGES.get(kind, (f"{detail['msg']}.", "See `config schema`."))
-    fix = fix.format_map(context)
+    facts = {name: f"{it:g}" if isinstance(it, float) else str(it) for name, it in context.items()}
+    fix = sentence_of(fix, facts)
     if kind == "literal_error":
         known = re.findall(r"'([^']*)'", str(context["expected"]))
-        fix = f"{did_you_mean(str(detail['input']), known)} {fix}".strip()
+        fix = joined(did_you_mean(str(detail["input"]), known), fix)
+    if kind == "string_pattern_mismatch":
+        fix = _like_an_example(facts["pattern"], fix)
     return message, fix
+
+
+def _like_an_example(pattern: str, otherwise: str) -> str:
+    found = next((one for one in _EXAMPLES if re.fullmatch(pattern, one)), "")
+    return sentence("Write it like %(example)s.", example=found) if found else otherwise
 
 
 def _nearest(path: KeyPath) -> str:
     sections = all_sections()
-    here = ("partners", DEFAULT_PARTNER) if path[0] == "partners" else path[:-1]
-    siblings = list(sections[here].model_fields)
+    siblings = list(_section_around(path, sections).model_fields)
     hint = did_you_mean(path[-1], siblings)
     if hint:
         return hint
@@ -98,6 +122,15 @@ def _nearest(path: KeyPath) -> str:
     if elsewhere:
         return f"Move it to {' or '.join(elsewhere)}."
     return f"Remove it, or use one of: {', '.join(siblings)}."
+
+
+def _section_around(
+    path: KeyPath, sections: Mapping[tuple[str, ...], type[Section]]
+) -> type[Section]:
+    """Gives the section that a key stands in."""
+    if path[0] == AUTO_CHARGE and len(path) > 1:
+        return AutoChargeRule
+    return sections[("partners", DEFAULT_PARTNER) if path[0] == "partners" else path[:-1]]
 
 
 def _remove(data: dict[str, Value], path: KeyPath) -> None:

@@ -17,7 +17,8 @@ from pydantic_core import PydanticCustomError
 
 from splynx_stripe.config.problems import did_you_mean
 from splynx_stripe.domain.errors import TemplateError
-from splynx_stripe.domain.message_template import check_template
+from splynx_stripe.domain.message_template import PLACEHOLDERS, check_template
+from splynx_stripe.kit.sentence import joined, sentence
 
 WRONG_VALUE = "wrong_value"
 """The pydantic error type of these checks; the fix is in its context."""
@@ -62,7 +63,8 @@ def check_currency(value: str) -> str:
     if value not in known_currencies():
         hint = did_you_mean(value, known_currencies())
         raise wrong_value(
-            f"{value!r} is not a currency.", f"{hint} Write the three-letter code, such as EUR."
+            sentence("%(value)s is not a currency.", value=repr(value)),
+            joined(hint, sentence("Write the three-letter code, such as EUR.")),
         )
     return value
 
@@ -70,9 +72,10 @@ def check_currency(value: str) -> str:
 def check_country(value: str) -> str:
     """Wants an ISO 3166 code in capitals, such as CZ."""
     if value not in known_countries():
-        hint = f"Did you mean {value.upper()!r}?" if value.upper() in known_countries() else ""
+        hint = did_you_mean(value, {value.upper()} & known_countries())
         raise wrong_value(
-            f"{value!r} is not a country.", f"{hint} Write the two-letter code, such as CZ."
+            sentence("%(value)s is not a country.", value=repr(value)),
+            joined(hint, sentence("Write the two-letter code, such as CZ.")),
         )
     return value
 
@@ -82,8 +85,8 @@ def check_language(value: str) -> str:
     if value not in LANGUAGES:
         hint = did_you_mean(value.replace("-", "_").partition("_")[0], LANGUAGES)
         raise wrong_value(
-            f"{value!r} is not a language of our pages.",
-            f"{hint} Write one of {', '.join(LANGUAGES)}.".strip(),
+            sentence("%(value)s is not a language of our pages.", value=repr(value)),
+            joined(hint, sentence("Write one of %(words)s.", words=", ".join(LANGUAGES))),
         )
     return value
 
@@ -95,10 +98,18 @@ def check_timezone(value: str) -> str:
     except (KeyError, ValueError, OSError) as error:
         hint = did_you_mean(value, available_timezones())
         raise wrong_value(
-            f"{value!r} is not a time zone.",
-            f"{hint} Write a name such as Europe/Prague (`timedatectl list-timezones`).",
+            sentence("%(value)s is not a time zone.", value=repr(value)),
+            joined(
+                hint,
+                sentence("Write a name such as Europe/Prague (`timedatectl list-timezones`)."),
+            ),
         ) from error
     return value
+
+
+def check_timezone_or_none(value: str) -> str:
+    """Wants a time zone, or nothing for the one of Splynx."""
+    return check_timezone(value) if value else value
 
 
 def check_message_template(value: str) -> str:
@@ -106,8 +117,15 @@ def check_message_template(value: str) -> str:
     try:
         check_template(value)
     except TemplateError as error:
-        message, _, fix = str(error).partition(" There are: ")
-        raise wrong_value(message, f"Use only {fix}") from error
+        what = (
+            sentence("%(text)s is not a placeholder.", text=error.wrong)
+            if error.wrong.startswith("{{ ")
+            else sentence("%(text)s is not part of a placeholder.", text=repr(error.wrong))
+        )
+        known = ", ".join(f"{{{{ {name} }}}}" for name in PLACEHOLDERS)
+        raise wrong_value(
+            what, sentence("Use only %(placeholders)s.", placeholders=known)
+        ) from error
     return value
 
 
@@ -115,7 +133,7 @@ def check_payment_types(value: tuple[str, ...]) -> tuple[str, ...]:
     """Wants at least one type, none twice, and at most one of the bank types."""
     banks = [name for name in value if name in BANK_TYPES]
     if not value:
-        raise wrong_value("no way to pay is left.", "Name at least one, such as [card].")
+        raise wrong_value(sentence("no way to pay is left."), "Name at least one, such as [card].")
     if len(set(value)) != len(value):
         raise wrong_value("a payment type is listed twice.", "List each one once.")
     if len(banks) > 1:
@@ -130,8 +148,10 @@ def check_publishable_key(value: str) -> str:
     """Wants a publishable key of Stripe (it is public: browsers get it)."""
     if not _PUBLISHABLE_KEY.fullmatch(value):
         raise wrong_value(
-            "this is not a publishable key.",
-            "It begins with pk_test_ or pk_live_; copy it from Stripe: Developers, API keys.",
+            sentence("this is not a publishable key."),
+            sentence(
+                "It begins with pk_test_ or pk_live_; copy it from Stripe: Developers, API keys."
+            ),
         )
     return value
 

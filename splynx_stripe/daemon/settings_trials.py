@@ -16,6 +16,7 @@ from splynx_stripe.domain.errors import (
 )
 from splynx_stripe.gateways.splynx.gateway import SplynxHttpGateway
 from splynx_stripe.kit.clock import Clock
+from splynx_stripe.kit.sentence import sentence
 from splynx_stripe.web.settings_desk import TrialLine
 
 _REFUSALS = (RejectedError, RetryableError, OutcomeUnknownError, BrokenInvariantError)
@@ -62,14 +63,22 @@ class OutsideTrials:
 
     async def _ask_splynx(self, settings: Settings, section: str) -> list[TrialLine]:
         if self._gateway is None:
-            return [TrialLine(False, "Splynx is not connected yet", "Run `splynx-stripe setup`.")]
+            return [
+                TrialLine(
+                    False,
+                    sentence("Splynx is not connected yet"),
+                    sentence("Run `splynx-stripe setup`."),
+                )
+            ]
         await self._gateway.check()
-        lines = [TrialLine(True, f"Splynx answers at {settings.splynx.url}")]
+        lines = [
+            TrialLine(True, sentence("Splynx answers at %(address)s", address=settings.splynx.url))
+        ]
         lines += [
             TrialLine(
                 False,
-                f"The API key may not use {name}",
-                "In Splynx: Administration → API keys → the key → permissions; allow it.",
+                sentence("The API key may not use %(name)s", name=name),
+                sentence("In Splynx: Administration → API keys → the key → permissions; allow it."),
             )
             for name in await self._gateway.probe_permissions()
         ]
@@ -79,20 +88,26 @@ class OutsideTrials:
         name = settings.account_section(section)
         found = settings.section_accounts.get(name)
         if found is None:
-            mend = "Enter both keys, or connect the account with OAuth 2.0."
-            return [TrialLine(False, "There is no Stripe account for this partner.", mend)]
+            mend = sentence("Enter both keys, or connect the account with OAuth 2.0.")
+            return [
+                TrialLine(False, sentence("There is no Stripe account for this partner."), mend)
+            ]
         async with client_session() as session:
             gateway = stripe_gateway(settings, session, self._clock)
             status = await gateway.account_status(found.account)
-        mode = "live" if status.livemode else "test"
+        works = (
+            sentence("The secret key works: account %(account)s, live mode", account=status.id)
+            if status.livemode
+            else sentence("The secret key works: account %(account)s, test mode", account=status.id)
+        )
         return [
-            TrialLine(True, f"The secret key works: account {status.id}, {mode} mode"),
+            TrialLine(True, works),
             TrialLine(
                 status.charges_enabled,
-                "The account takes payments"
+                sentence("The account takes payments")
                 if status.charges_enabled
-                else "The account does not take payments yet",
-                "Finish the activation of the account in the Stripe dashboard.",
+                else sentence("The account does not take payments yet"),
+                sentence("Finish the activation of the account in the Stripe dashboard."),
             ),
             _country_line(settings, section, status.country),
         ]
@@ -109,9 +124,13 @@ async def _names(gateway: SplynxHttpGateway, settings: Settings, section: str) -
     return lines + [
         TrialLine(
             name in titles,
-            f"Payment account “{name}” {'exists' if name in titles else 'does not exist'} in Splynx",
-            "Make it in Splynx under Config → Finance → Payment accounts; saved cards and bank"
-            " accounts are shown there.",
+            sentence("Payment account “%(name)s” exists in Splynx", name=name)
+            if name in titles
+            else sentence("Payment account “%(name)s” does not exist in Splynx", name=name),
+            sentence(
+                "Make it in Splynx under Config → Finance → Payment accounts; saved cards and bank"
+                " accounts are shown there."
+            ),
         )
         for name in wanted
     ]
@@ -121,16 +140,21 @@ async def _method_line(gateway: SplynxHttpGateway, name: str) -> TrialLine:
     try:
         await gateway.payment_method_id(name)
     except NotFoundError as error:
-        return TrialLine(False, f"Payment method “{name}” does not exist in Splynx", str(error))
-    return TrialLine(True, f"Payment method “{name}” exists in Splynx")
+        absent = sentence("Payment method “%(name)s” does not exist in Splynx", name=name)
+        return TrialLine(False, absent, str(error))
+    return TrialLine(True, sentence("Payment method “%(name)s” exists in Splynx", name=name))
 
 
 def _country_line(settings: Settings, section: str, country: str) -> TrialLine:
     written = str(settings.resolution(section).value("country"))
     return TrialLine(
         written in {"", country},
-        f"Stripe says that the account is of {country}",
-        f"The setting says {written}; choose {country} there.",
+        sentence("Stripe says that the account is of %(country)s", country=country),
+        sentence(
+            "The setting says %(written)s; choose %(country)s there.",
+            written=written,
+            country=country,
+        ),
     )
 
 
@@ -141,6 +165,11 @@ async def _patiently(
         async with asyncio.timeout(_PATIENCE_S):
             return await ask()
     except _REFUSALS as error:
-        return [TrialLine(False, f"{whom} does not answer as it should", str(error))]
+        return [
+            TrialLine(
+                False, sentence("%(whom)s does not answer as it should", whom=whom), str(error)
+            )
+        ]
     except TimeoutError:
-        return [TrialLine(False, f"{whom} did not answer in time", "Please try again.")]
+        late = sentence("%(whom)s did not answer in time", whom=whom)
+        return [TrialLine(False, late, sentence("Please try again."))]

@@ -55,7 +55,14 @@ class MoneyError(ValueError):
 
 
 class TemplateError(ValueError):
-    """A message template with an unknown or malformed placeholder; the message names it."""
+    """A message template with an unknown or malformed placeholder; the message names it.
+
+    `wrong` is that place of the template: `{{ name }}` for an unknown placeholder, else stray braces.
+    """
+
+    def __init__(self, message: str, *, wrong: str = "") -> None:
+        super().__init__(message)
+        self.wrong = wrong
 
 
 class LeaseHeldError(Exception):

@@ -41,11 +41,15 @@ def check_template(template: str) -> None:
     allowed = ", ".join(f"{{{{ {name} }}}}" for name in PLACEHOLDERS)
     for name in _PLACEHOLDER.findall(template):
         if name not in PLACEHOLDERS:
-            raise TemplateError(f"{{{{ {name} }}}} is not a placeholder. There are: {allowed}.")
+            unknown = f"{{{{ {name} }}}}"
+            raise TemplateError(
+                f"{unknown} is not a placeholder. There are: {allowed}.", wrong=unknown
+            )
     stray = _STRAY.search(_PLACEHOLDER.sub("", template))
     if stray:
         raise TemplateError(
-            f"{stray.group()!r} is not part of a placeholder. There are: {allowed}."
+            f"{stray.group()!r} is not part of a placeholder. There are: {allowed}.",
+            wrong=stray.group(),
         )
 
 

@@ -25,11 +25,13 @@ from splynx_stripe.domain.page_setting import (
     PageSettingChange,
     sealing_place,
 )
+from splynx_stripe.flows.authentication import KEY as AUTHENTICATION_TYPE
 from splynx_stripe.flows.connected_accounts import with_connections
 from splynx_stripe.flows.ports import Store, Unit
 from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.sealing import NO_KEY, Sealer
 from splynx_stripe.kit.secret import Secret
+from splynx_stripe.kit.sentence import joined, sentence
 
 HISTORY_SHOWN = 50
 """Changes that the page shows; all of them are kept."""
@@ -158,23 +160,28 @@ class PageSettings:
     def _still_needed(self, unit: Unit, section: str, changes: Changes) -> Mapping[str, str]:
         """Keeps the keys of an account with which payments are under way: we must ask about them."""
         rows = unit.page_settings()
-        before = self._candidate(rows, section, {})[0].accounts()
-        after = self._candidate(rows, section, changes)[0].accounts()
+        before, after = (
+            with_connections(unit, self._candidate(rows, section, each)[0], self.sealer).accounts()
+            for each in ({}, changes)
+        )
         for account in before:
             count = unit.attempts_under_way(account) if account not in after else 0
             if count:
-                return {"publishable_key": _under_way(count)}
+                key = AUTHENTICATION_TYPE if AUTHENTICATION_TYPE in changes else "publishable_key"
+                return {key: _under_way(count)}
         return {}
 
     def _judge(
         self, rows: Sequence[PageSetting], section: str, changes: Changes
     ) -> Mapping[str, str]:
-        wrong = {
-            key: f"This is set in {place}; change it there."
+        wrong: dict[str, str] = {
+            key: sentence("This is set in %(place)s; change it there.", place=place)
             for key in changes
             if (place := self.written.written_at(section, key))
         }
-        wrong |= {key: "There is no such setting." for key in changes if key not in PAGE_KEYS}
+        wrong |= {
+            key: sentence("There is no such setting.") for key in changes if key not in PAGE_KEYS
+        }
         if not self.sealer.has_key:
             wrong |= {key: NO_KEY for key, value in changes.items() if isinstance(value, Secret)}
         if wrong:
@@ -258,17 +265,19 @@ async def settings_in_force(
 
 
 def _under_way(count: int) -> str:
-    return (
-        f"{count} payments are under way with these keys, and their outcome would be lost. Wait"
+    return sentence(
+        "%(count)s payments are under way with these keys, and their outcome would be lost. Wait"
         " until they are finished: cards take minutes, bank accounts days. Other keys of the same"
-        " Stripe account and mode can be entered at any time."
+        " Stripe account and mode can be entered at any time.",
+        count=str(count),
     )
 
 
 def _sentence(problem: Problem, other_section: str) -> str:
-    text = f"{problem.message} {problem.fix}".strip()
-    text = text[:1].upper() + text[1:]
-    return f"Partner {other_section}: {text}" if other_section else text
+    text = joined(problem.message, problem.fix)
+    if not other_section:
+        return text
+    return sentence("Partner %(partner)s: %(problem)s", partner=other_section, problem=text)
 
 
 def _find(rows: Sequence[PageSetting], section: str, key: str) -> PageSetting | None:

@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from splynx_stripe.kit.secret import Secret
+from splynx_stripe.kit.sentence import sentence
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -27,7 +28,7 @@ _VERSION = "v1"
 _KEY_LINE = re.compile(r"(?P<id>[A-Za-z0-9-]{1,32}):(?P<key>[0-9a-f]{64})")
 
 
-NO_KEY = (
+NO_KEY = sentence(
     "There is no encryption key, so nothing secret can be stored. Nothing was changed. Make one with"
     " `splynx-stripe encryption init`, as root; it is used at once."
 )
@@ -36,9 +37,17 @@ NO_KEY = (
 class SealingKeyError(ValueError):
     """There is no key, or the file with the keys is not one of ours; put the right one in its place."""
 
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
 
 class SealedValueError(Exception):
     """A value does not open: its key is missing from the key file, or the value was changed."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
 
 
 @final
@@ -102,16 +111,22 @@ class Sealer:
         key = self._usable().get(key_id)
         if version != _VERSION or key is None:
             raise SealedValueError(
-                f"A value in the database is sealed with the key {key_id!r}, which is not in the"
-                " key file. Put the key back; nothing is lost."
+                sentence(
+                    "A value in the database is sealed with the key %(key)s, which is not in the"
+                    " key file. Put the key back; nothing is lost.",
+                    key=repr(key_id),
+                )
             )
         try:
             data = base64.b64decode(text, validate=True)
             return key.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], place.encode()).decode()
         except (InvalidTag, binascii.Error, ValueError) as error:
             raise SealedValueError(
-                f"A value in the database does not open with the key {key_id!r}: it was changed or"
-                " moved. Restore it from a backup."
+                sentence(
+                    "A value in the database does not open with the key %(key)s: it was changed or"
+                    " moved. Restore it from a backup.",
+                    key=repr(key_id),
+                )
             ) from error
 
     def is_of_newest(self, sealed: str) -> bool:

@@ -12,7 +12,10 @@ from splynx_stripe.flows.page_settings import PageSettings
 
 @dataclass(frozen=True, slots=True)
 class TrialLine:
-    """One thing that was tried out; `mend` says what to do when it is not well."""
+    """One thing that was tried out; `mend` says what to do when it is not well.
+
+    Both are a `Sentence` where they can be said in another language; refusals from outside cannot.
+    """
 
     well: bool
     text: str

@@ -113,15 +113,26 @@ class sitting:  # noqa: N801 - used like a function
     """Opens an office whose files say `text`."""
 
     def __init__(
-        self, store: SqlStore, folder: Path, text: str = "", *, with_key: bool = True
+        self,
+        store: SqlStore,
+        folder: Path,
+        text: str = "",
+        *,
+        with_key: bool = True,
+        language: str = "en",
     ) -> None:
         self._store, self._folder, self._text, self._with_key = store, folder, text, with_key
+        self._language = language
 
     async def __aenter__(self) -> Office:
         changed: list[str] = []
         written = written_settings(self._folder, self._text, with_key=self._with_key)
         desk = desk_of(self._store, written, SystemClock(), lambda: changed.append("changed"))
-        self._opened = open_stage(lambda deps: replace(deps, settings=desk))
+        self._opened = open_stage(
+            lambda deps: replace(
+                deps, settings=desk, site=replace(deps.site, language=self._language)
+            )
+        )
         return Office(await self._opened.__aenter__(), desk, self._store, changed)
 
     async def __aexit__(self, *error: object) -> None:
@@ -162,7 +173,7 @@ async def test_what_is_saved_is_in_force_and_in_the_history(office: Office) -> N
     assert office.changed == ["changed"]
     text = check_page(await office.page())
     assert "Cards, ACH Direct Debit (USA)" in text
-    assert "admin:1" in text
+    assert "Administrator 1" in text
 
 
 async def test_every_change_is_in_the_audit_log_with_who_and_from_what_to_what(
@@ -308,7 +319,7 @@ async def test_of_two_who_change_the_same_setting_the_later_is_told(office: Offi
     answer = await office.sends(second | entering({"language": "de", "country": "AT"}))
 
     assert answer.status == 409
-    assert "“Language” was changed by admin:1 meanwhile." in answer.document.text
+    assert "“Language” was changed by Administrator 1 meanwhile." in answer.document.text
     assert {key for _, key in await office.rows()} == {"language"}
     assert 'value="de" selected' in answer.text
     again = await office.sends(form_of(answer))

@@ -24,7 +24,7 @@ CONFFILE = ROOT / "etc" / "config.yaml"
 
 def uncommented() -> str:
     """Gives the conffile with its keys uncommented; explanations begin with `# ` and one space."""
-    return re.sub(r"(?m)^#((?:  )*[a-z0-9])", r"\1", CONFFILE.read_text(encoding="utf-8"))
+    return re.sub(r"(?m)^#((?:  )*[a-z0-9-])", r"\1", CONFFILE.read_text(encoding="utf-8"))
 
 
 def schema() -> dict[str, object]:
