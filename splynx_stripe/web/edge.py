@@ -18,10 +18,13 @@ from splynx_stripe.web.tickets import Tickets
 VIEWS_PER_ADDRESS = Allowance(burst=30, period_s=60)
 """Plain links opened from one address: enough for a family, too few to try numbers out."""
 
-PORTAL_VIEWS_PER_ADDRESS = Allowance(burst=300, period_s=60)
-"""Portal pages opened from one address, which may be a whole street behind one NAT.
+VIEWS_PER_SESSION = Allowance(burst=300, period_s=60)
+"""Pages opened in one session that Splynx has accepted before. It counts for nobody else."""
 
-Each unknown session costs a question to Splynx; this keeps a flood of invented ones away from it.
+STRANGERS_PER_ADDRESS = Allowance(burst=300, period_s=60)
+"""Pages opened in sessions that are new to us, from one address: a street may be behind one NAT.
+
+Each new session costs a question to Splynx; this keeps a flood of invented ones away from it.
 """
 
 STARTS_PER_DEBT = Allowance(burst=10, period_s=60)
@@ -42,7 +45,8 @@ class Edge:
     assets: Assets
     metrics: WebMetrics
     views: RateLimiter
-    portal_views: RateLimiter
+    session_views: RateLimiter
+    stranger_views: RateLimiter
     starts: RateLimiter
     asks: RateLimiter
     link_limits: LinkLimits
@@ -66,7 +70,8 @@ def build_edge(deps: WebDeps) -> Edge:
         assets=Assets.installed(deps.site.base),
         metrics=WebMetrics(deps.registry),
         views=RateLimiter(deps.clock, VIEWS_PER_ADDRESS),
-        portal_views=RateLimiter(deps.clock, PORTAL_VIEWS_PER_ADDRESS),
+        session_views=RateLimiter(deps.clock, VIEWS_PER_SESSION),
+        stranger_views=RateLimiter(deps.clock, STRANGERS_PER_ADDRESS),
         starts=RateLimiter(deps.clock, STARTS_PER_DEBT),
         asks=RateLimiter(deps.clock, ASKS_PER_DEBT),
         link_limits=LinkLimits.usual(deps.clock),

@@ -22,7 +22,11 @@ KNOWN_FOR_S = 60.0
 REFUSED_FOR_S = 5.0
 """How long a refusal is believed; somebody who has just logged in must not wait."""
 
+KNOWN_BEFORE_FOR_S = 12 * 3600.0
+"""How long a session that Splynx has accepted is told from an invented one; it opens nothing."""
+
 _REMEMBERED_AT_MOST = 5_000
+_KNOWN_BEFORE_AT_MOST = 20_000
 _OTHERS_AT_MOST = 3
 _COOKIE_HEADER_AT_MOST = 8_192
 _LOOKS_LIKE_SESSION = re.compile(r"[0-9A-Za-z,-]{26,64}")
@@ -70,6 +74,7 @@ class Identity:
         self._clock = clock
         self._cookie_name = cookie_name
         self._remembered: OrderedDict[bytes, tuple[Viewer | None, float]] = OrderedDict()
+        self._accepted_until: OrderedDict[bytes, float] = OrderedDict()
 
     async def customer(self, cookie_header: str) -> LoggedIn | None:
         """Gives the customer who is logged in, None when nobody is for sure.
@@ -102,6 +107,19 @@ class Identity:
             return None
         return Office(viewer.administrator_id, viewer.partner_id, session_id)
 
+    def session_known_before(self, cookie_header: str) -> str:
+        """Gives a name for the session among the cookies that Splynx has accepted lately, or "".
+
+        It says nothing about who is looking, or whether they still are logged in.
+        """
+        named, others = self.sessions(cookie_header)
+        now = self._clock.monotonic()
+        for session_id in (*named, *others):
+            key = _key(session_id)
+            if now < self._accepted_until.get(key, 0.0):
+                return key.hex()
+        return ""
+
     async def _somebody(self, cookie_header: str) -> tuple[Viewer, str] | None:
         named, others = self.sessions(cookie_header)
         for candidates in (named, others):
@@ -132,7 +150,7 @@ class Identity:
         return None if viewer is None else (viewer, session_id)
 
     async def _viewer(self, session_id: str) -> Viewer | None:
-        key = hashlib.sha256(session_id.encode()).digest()
+        key = _key(session_id)
         known = self._remembered.get(key)
         if known is not None and self._clock.monotonic() < known[1]:
             return known[0]
@@ -140,12 +158,27 @@ class Identity:
             viewer = await self._viewers.viewer_of_session(session_id)
         except (RejectedError, RetryableError, OutcomeUnknownError) as error:
             raise CannotIdentifyError("Splynx could not be asked whose session it is.") from error
+        self._remember(key, viewer)
+        return viewer
+
+    def _remember(self, key: bytes, viewer: Viewer | None) -> None:
+        now = self._clock.monotonic()
         believed_for_s = REFUSED_FOR_S if viewer is None else KNOWN_FOR_S
-        self._remembered[key] = (viewer, self._clock.monotonic() + believed_for_s)
+        self._remembered[key] = (viewer, now + believed_for_s)
         self._remembered.move_to_end(key)
         if len(self._remembered) > _REMEMBERED_AT_MOST:
             self._remembered.popitem(last=False)
-        return viewer
+        if viewer is None:
+            self._accepted_until.pop(key, None)
+            return
+        self._accepted_until[key] = now + KNOWN_BEFORE_FOR_S
+        self._accepted_until.move_to_end(key)
+        if len(self._accepted_until) > _KNOWN_BEFORE_AT_MOST:
+            self._accepted_until.popitem(last=False)
+
+
+def _key(session_id: str) -> bytes:
+    return hashlib.sha256(session_id.encode()).digest()
 
 
 def _unambiguous(accepted: list[tuple[Viewer, str]]) -> tuple[Viewer, str] | None:

@@ -8,10 +8,10 @@ from urllib.parse import quote
 from aiohttp import web
 
 from splynx_stripe.web.edge import EDGE
-from splynx_stripe.web.errors import NOT_YOURS, TOO_MANY, PageError
+from splynx_stripe.web.errors import NOT_YOURS, PageError
 from splynx_stripe.web.identity import Office
-from splynx_stripe.web.limits import client_address
 from splynx_stripe.web.security import is_foreign
+from splynx_stripe.web.visitors import office_of
 
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of a form's field
 
@@ -21,12 +21,11 @@ async def require_office(request: web.Request) -> Office:
 
     Raises:
         web.HTTPFound: nobody is logged in.
-        PageError: too many questions from one address, or Splynx does not answer.
+        PageError: too many pages in one session, or from one address.
+        CannotIdentifyError: Splynx does not answer.
     """
     edge = request.app[EDGE]
-    if edge.portal_views.wait_s(client_address(request)):
-        raise PageError(TOO_MANY)
-    office = await edge.identity.office(request.headers.get("Cookie", ""))
+    office = await office_of(request)
     if office is None:
         here = request.path_qs if request.method == "GET" else f"{edge.site.base}/admin/"
         raise web.HTTPFound(f"{edge.site.admin_url}login/?return={quote(here, safe='')}")

@@ -18,12 +18,12 @@ from splynx_stripe.web.customer.credentials_wording import (
     shown,
 )
 from splynx_stripe.web.edge import EDGE
-from splynx_stripe.web.errors import NOT_FOUND, NOT_YOURS, TOO_MANY, PageError
+from splynx_stripe.web.errors import NOT_FOUND, NOT_YOURS, PageError
 from splynx_stripe.web.i18n import Language, accepted_languages
 from splynx_stripe.web.identity import LoggedIn
-from splynx_stripe.web.limits import client_address
 from splynx_stripe.web.pages import render
 from splynx_stripe.web.security import is_foreign
+from splynx_stripe.web.visitors import customer_of
 
 
 async def credentials_page(request: web.Request) -> web.Response:
@@ -113,12 +113,10 @@ async def require_customer(request: web.Request) -> LoggedIn:
 
     Raises:
         web.HTTPFound: nobody is logged in.
-        PageError: too many questions from one address.
+        PageError: too many pages in one session, or from one address.
     """
     edge = request.app[EDGE]
-    if edge.portal_views.wait_s(client_address(request)):
-        raise PageError(TOO_MANY)
-    customer = await edge.identity.customer(request.headers.get("Cookie", ""))
+    customer = await customer_of(request)
     if customer is None:
         here = quote(f"{edge.site.base}/credentials", safe="")
         raise web.HTTPFound(f"{edge.site.portal_url}login/?return={here}")

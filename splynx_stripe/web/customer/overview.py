@@ -11,17 +11,17 @@ from splynx_stripe.domain.collection import Route
 from splynx_stripe.domain.errors import OutcomeUnknownError, RejectedError, RetryableError
 from splynx_stripe.domain.money import currency_exponent
 from splynx_stripe.domain.terms import Terms
-from splynx_stripe.flows.overview import Overview, PastPayment
+from splynx_stripe.flows.overview import History, Overview, PastPayment
 from splynx_stripe.flows.pay import PaymentView, Standing
 from splynx_stripe.web.customer.links import page_path, portal_link
 from splynx_stripe.web.customer.payment_page import Entrance, Visit, show_payment
 from splynx_stripe.web.customer.wording import payable_name, standing_name
 from splynx_stripe.web.edge import EDGE
-from splynx_stripe.web.errors import NO_RECEIPT, TOO_MANY, PageError
+from splynx_stripe.web.errors import NO_RECEIPT, PageError
 from splynx_stripe.web.i18n import Language, accepted_languages
 from splynx_stripe.web.identity import LoggedIn
-from splynx_stripe.web.limits import client_address
 from splynx_stripe.web.pages import render
+from splynx_stripe.web.visitors import customer_of
 
 _PAGE = 20
 SEVERAL = Entrance("pay-several", None, Route.PORTAL)
@@ -33,12 +33,11 @@ async def require_customer(request: web.Request) -> LoggedIn:
 
     Raises:
         web.HTTPFound: nobody is logged in.
-        PageError: too many questions from one address, or Splynx does not answer.
+        PageError: too many pages in one session, or from one address.
+        CannotIdentifyError: Splynx does not answer.
     """
     edge = request.app[EDGE]
-    if edge.portal_views.wait_s(client_address(request)):
-        raise PageError(TOO_MANY)
-    customer = await edge.identity.customer(request.headers.get("Cookie", ""))
+    customer = await customer_of(request)
     if customer is None:
         here = request.path_qs if request.method == "GET" else f"{edge.site.base}/"
         raise web.HTTPFound(f"{edge.site.portal_url}login/?return={quote(here, safe='')}")
@@ -95,14 +94,15 @@ async def top_up_page(request: web.Request) -> web.Response:
 async def history_page(request: web.Request) -> web.Response:
     """Shows what the customer has paid through us, newest first."""
     customer = await require_customer(request)
-    edge, language = request.app[EDGE], _language(request, None)
     before = request.query.get("before", "")[:64]
-    payments, after = await edge.deps.overview.history(
+    seen = await request.app[EDGE].deps.overview.history(
         customer.customer_id, before=before, limit=_PAGE
     )
+    language = _language(request, seen.terms)
     context = {
-        "payments": [_past(payment, language) for payment in payments],
-        "older": f"?{'before=' + quote(after)}" if after else "",
+        **_head(seen),
+        "payments": [_past(payment, language) for payment in seen.payments],
+        "older": f"?{'before=' + quote(seen.after)}" if seen.after else "",
         "is_first": not before,
     }
     return render(request, "history.html", language, context)
@@ -130,8 +130,7 @@ async def _show_overview(
     seen = await request.app[EDGE].deps.overview.overview(customer.customer_id)
     language = _language(request, seen.terms)
     context = {
-        "company": seen.company.name if seen.company else "",
-        "is_test": bool(seen.terms and not seen.terms.account.livemode),
+        **_head(seen),
         "documents": [_document(request, view, language) for view in seen.documents],
         "can_pay_several": sum(view.standing is Standing.PAYABLE for view in seen.documents) > 1,
         "total": _total(seen, language),
@@ -143,6 +142,14 @@ async def _show_overview(
         "can_pay_online": seen.terms is not None and bool(seen.terms.payment_kinds),
     }
     return render(request, template, language, context, status=422 if wrong_amount else 200)
+
+
+def _head(seen: Overview | History) -> dict[str, object]:
+    """Gives what stands at the top of each page: whom one pays, and whether with real money."""
+    return {
+        "company": seen.company.name if seen.company else "",
+        "is_test": bool(seen.terms and not seen.terms.account.livemode),
+    }
 
 
 def _document(request: web.Request, view: PaymentView, language: Language) -> dict[str, object]:

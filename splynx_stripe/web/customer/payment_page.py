@@ -26,6 +26,7 @@ from splynx_stripe.web.i18n import Language, accepted_languages, later
 from splynx_stripe.web.limits import client_address
 from splynx_stripe.web.pages import Link, Notice, render, render_notice
 from splynx_stripe.web.tickets import Purpose, Ticket
+from splynx_stripe.web.visitors import customer_of
 
 _LONGEST_ITEM = 64
 _LONGEST_COMPANY = 80
@@ -73,20 +74,21 @@ def payment_page(entrance: Entrance) -> Handler:
     """Makes the handler of one entrance to a document."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        _limit_views(request, entrance)
+        is_direct = entrance.route is Route.DIRECT_LINK
+        if is_direct and request.app[EDGE].views.wait_s(client_address(request)):
+            raise PageError(TOO_MANY)
         item = request.query.get("item_id", "").strip()
         if not (0 < len(item) <= _LONGEST_ITEM and item.isprintable()):
             return _show_standing(request, PaymentView(Standing.NOT_FOUND), entrance)
-        if entrance.route is Route.DIRECT_LINK:
-            return await _by_link(request, entrance, item)
-        return await _in_portal(request, entrance, item)
+        show = _by_link if is_direct else _in_portal
+        return await show(request, entrance, item)
 
     return handler
 
 
 async def _in_portal(request: web.Request, entrance: Entrance, item: str) -> web.Response:
     edge = request.app[EDGE]
-    customer = await edge.identity.customer(request.headers.get("Cookie", ""))
+    customer = await customer_of(request)
     if customer is None:
         raise web.HTTPFound(sign_in_url(edge.site, entrance.name, item))
     query = _query(entrance, item)
@@ -104,13 +106,6 @@ async def _by_link(request: web.Request, entrance: Entrance, item: str) -> web.R
 
 def _query(entrance: Entrance, item: str) -> DocumentQuery:
     return DocumentQuery(entrance.kind or DocumentKind.INVOICE, item, by_id=entrance.by_id)
-
-
-def _limit_views(request: web.Request, entrance: Entrance) -> None:
-    edge = request.app[EDGE]
-    limiter = edge.views if entrance.route is Route.DIRECT_LINK else edge.portal_views
-    if limiter.wait_s(client_address(request)):
-        raise PageError(TOO_MANY)
 
 
 def show_payment(request: web.Request, view: PaymentView, visit: Visit) -> web.Response:
@@ -166,6 +161,7 @@ def _show_form(
         "email": view.company.email if view.company else "",
         "phone": view.company.phone if view.company else "",
         "page_url": page_path(edge.site, visit.entrance.name, visit.item),
+        "overview_url": _overview_url(edge, visit.entrance),
     }
     return render(request, "pay.html", language, context)
 
@@ -175,6 +171,8 @@ _AMOUNT_LABELS = {
     PayableKind.PROFORMA: later("Amount due"),
     PayableKind.SEVERAL: later("Together"),
     PayableKind.TOP_UP: later("Amount"),
+    PayableKind.BALANCE: later("Amount"),
+    PayableKind.PREPAID: later("Amount"),
 }
 
 
@@ -204,6 +202,11 @@ def _show_standing(request: web.Request, view: PaymentView, entrance: Entrance) 
     return render_notice(request, language, notice, status=words.status, company=company)
 
 
+def _overview_url(edge: Edge, entrance: Entrance) -> str:
+    """Gives the page of ours that led here, "" for a page that Splynx or a link has opened."""
+    return f"{edge.site.base}/" if entrance.kind is None and entrance.route is Route.PORTAL else ""
+
+
 def _links(
     edge: Edge, view: PaymentView, entrance: Entrance, language: Language
 ) -> tuple[Link, ...]:
@@ -211,7 +214,9 @@ def _links(
         text = language.say(later("Sign in"))
         return (Link(text, f"{edge.site.portal_url}login/", leaves_frame=True),)
     kind = PayableKind(entrance.kind.value) if entrance.kind else PayableKind.INVOICE
-    return (portal_link(edge.site, language, kind),)
+    overview = _overview_url(edge, entrance)
+    ours = (Link(language.say(later("Payments")), overview),) if overview else ()
+    return (*ours, portal_link(edge.site, language, kind))
 
 
 def _language(request: web.Request, view: PaymentView, entrance: Entrance) -> Language:
