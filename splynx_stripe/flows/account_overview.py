@@ -20,6 +20,7 @@ from splynx_stripe.domain.connection import (
 )
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.flows.account_rooms import AccountRooms
+from splynx_stripe.flows.authentication import contradiction
 from splynx_stripe.flows.ports import Unit
 
 T = TypeVar("T")
@@ -43,6 +44,20 @@ class AccountView:
     webhook_url: str
     has_webhook: bool
     is_unusable: bool
+    authentication: str = ""
+    """What is chosen for the section: `api`, `oauth`, or "" for whatever is there."""
+    contradiction: str = ""
+    """A sentence where that choice and what is there contradict each other."""
+
+    @property
+    def can_be_connected(self) -> bool:
+        """Says whether a connection would be used: keys that are chosen win over it."""
+        has_keys = self.held is not None and not self.is_connected
+        if self.authentication == "oauth":
+            return not self.is_connected
+        return not self.is_connected and not (
+            has_keys and (self.is_written or self.authentication == "api")
+        )
 
     @property
     def account(self) -> StripeAccount | None:
@@ -126,6 +141,8 @@ class AccountOverview:
             webhook_url=self._rooms.webhook_url(of_webhook) if of_webhook else "",
             has_webhook=self._has_webhook(held),
             is_unusable=section in self._rooms.settings.unusable_accounts,
+            authentication=self._rooms.settings.authentication_of(section),
+            contradiction=contradiction(self._rooms.settings, section),
         )
 
     def _webhook_account(self, held: SectionAccount | None) -> StripeAccount | None:

@@ -57,6 +57,7 @@ class Refusal(StrEnum):
     OTHER_MODE = "other_mode"
     TAKEN = "taken"
     WRITTEN = "written"
+    KEYS_CHOSEN = "keys_chosen"
     NO_PLATFORM = "no_platform"
     NO_ENCRYPTION_KEY = "no_encryption_key"
     NOT_CONNECTED = "not_connected"

@@ -5,8 +5,8 @@ with the account's own token: Stripe advises so, a stolen database opens nothing
 replaced is replaced in one place, and a connection that was taken back is refused by name
 (`account_invalid`), which a revoked token is not.
 
-Keys in config.yaml win over a connection, a connection wins over keys of the settings page. A
-section whose connection has ended has no account: nobody is charged with another one (I8).
+Whether keys or a connection are used, `authentication.py` says. A section whose connection has ended
+has no account: nobody is charged with another one (I8).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from splynx_stripe.domain.connection import (
     platform_account,
 )
 from splynx_stripe.domain.stripe import StripeAccount
+from splynx_stripe.flows.authentication import settle_authentication
 from splynx_stripe.flows.connection_ports import ConnectionUnit
 from splynx_stripe.kit.sealing import SealedValueError, Sealer, SealingKeyError
 from splynx_stripe.kit.secret import Secret
@@ -44,7 +45,7 @@ def with_connections(unit: ConnectionUnit, settings: Settings, sealer: Sealer) -
         )
         for livemode, platform in settings.platforms.items()
     }
-    joined = replace(settings.with_accounts(accounts), platforms=platforms)
+    joined = replace(settle_authentication(settings, accounts), platforms=platforms)
     joined = joined.with_webhook_secrets(secrets).without_accounts(
         _changed_sections(unit.account_profiles(), joined)
     )

@@ -56,7 +56,7 @@ class Connections:
         """Gives the address of Stripe's consent page for this section.
 
         Raises:
-            AccountRefusedError: no platform, no encryption key, or the keys stand in config.yaml.
+            AccountRefusedError: no platform, no encryption key, or the keys are what the settings choose.
         """
         self._check_possible(section, livemode=livemode)
         token = self._rooms.ids.token()
@@ -181,8 +181,12 @@ class Connections:
         return hmac.new(self._rooms.installation.signing_key, message, hashlib.sha256).hexdigest()
 
     def _check_possible(self, section: str, *, livemode: bool) -> None:
+        chosen = self._rooms.settings.authentication_of(section)
         found = self._rooms.settings.section_accounts.get(section)
-        if found is not None and not found.origin:
+        has_keys = found is not None and not found.keys.stripe_account
+        if has_keys and chosen == "api":
+            raise AccountRefusedError(Refusal.KEYS_CHOSEN)
+        if found is not None and not found.origin and not chosen:
             raise AccountRefusedError(Refusal.WRITTEN)
         if livemode not in self._rooms.settings.platforms:
             raise AccountRefusedError(Refusal.NO_PLATFORM)

@@ -18,6 +18,7 @@ from splynx_stripe.daemon.accounts_wing import AccountsGround, AccountsWing
 from splynx_stripe.daemon.gateways import stripe_gateway
 from splynx_stripe.daemon.settings_in_force import read_settings_in_force
 from splynx_stripe.flows.connections import Returned
+from splynx_stripe.flows.page_settings import PageSettings
 from splynx_stripe.kit.ids import RandomIds
 from splynx_stripe.sandbox.stripe import StripeSandbox, StripeSandboxOptions
 from splynx_stripe.sandbox.stripe.state import DEFAULT_KEYS, SandboxKey
@@ -92,6 +93,11 @@ class AccountsStage:
 
     def changed(self) -> None:
         self.changes += 1
+
+    def settings_page(self) -> PageSettings:
+        """Gives the flow of the settings page, on the same store."""
+        sealer = self.written.key_file.sealer()
+        return PageSettings(self.store, self.written, sealer, self.clock, self.changed)
 
     def consent(self, address: str, account_id: str = SECOND_ID) -> tuple[str, str]:
         """Does what a person does on the consent page; gives the state and the code."""

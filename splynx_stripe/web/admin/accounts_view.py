@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
 from splynx_stripe.config.document import DEFAULT_PARTNER
 from splynx_stripe.domain.connection import AccountProfile, ConnectionState
 from splynx_stripe.flows.account_overview import AccountView
 from splynx_stripe.flows.account_rooms import Refusal
+from splynx_stripe.kit.sentence import said
 from splynx_stripe.web.admin.accounts_words import REFUSALS
+from splynx_stripe.web.admin.logs_words import moment
 from splynx_stripe.web.i18n import Language, later
 
 _SLOW_S = 120.0
@@ -74,7 +76,7 @@ def panel_of(
         missing=view.profile.missing if view.profile and has_account else (),
         advice=[*_advice(view, language)],
         can_test=has_account,
-        can_connect=connectable and not view.is_written and not view.is_connected,
+        can_connect=connectable and view.can_be_connected,
         can_disconnect=view.is_connected,
         can_release=connection is not None and not connection.is_usable,
         can_init=owns_webhook and not view.has_webhook,
@@ -85,7 +87,7 @@ def panel_of(
 
 def _standing(view: AccountView) -> tuple[str, str]:
     profile, connection = view.profile, view.connection
-    if connection is not None and not connection.is_usable:
+    if view.held is None and connection is not None and not connection.is_usable:
         if connection.state is ConnectionState.ENDED:
             return later("Access was taken back at Stripe"), "bad"
         return later("Disconnected"), "care"
@@ -157,13 +159,16 @@ def _events(view: AccountView, language: Language, timezone: tzinfo) -> Sequence
         facts.append(Fact(say(later("Webhook")), view.webhook_url))
     if came.last_webhook_at is not None:
         delay_s = came.last_delay_s or 0.0
-        moment = _moment(came.last_webhook_at, timezone)
         text = say(
-            later("%(moment)s, after %(seconds)s s"), moment=moment, seconds=f"{delay_s:.0f}"
+            later("%(moment)s, after %(seconds)s s"),
+            moment=moment(came.last_webhook_at, timezone, language),
+            seconds=f"{delay_s:.0f}",
         )
         facts.append(Fact(say(later("Last by webhook")), text, "care" if delay_s > _SLOW_S else ""))
     if came.last_poll_at is not None:
-        facts.append(Fact(say(later("Last by polling")), _moment(came.last_poll_at, timezone)))
+        facts.append(
+            Fact(say(later("Last by polling")), moment(came.last_poll_at, timezone, language))
+        )
     if view.has_webhook:
         tone = "bad" if view.lost else ""
         facts.append(Fact(say(later("Events lost in 24 hours")), str(view.lost), tone))
@@ -188,6 +193,8 @@ def _advice(view: AccountView, language: Language) -> Sequence[str]:
                 partner=view.section,
             )
         )
+    if view.contradiction:
+        advice.append(said(view.contradiction, say))
     if view.account is None and view.connection is not None and view.connection.is_usable:
         advice.append(say(REFUSALS[Refusal.NO_PLATFORM]))
     if view.lost:
@@ -211,7 +218,3 @@ def _advice(view: AccountView, language: Language) -> Sequence[str]:
             )
         )
     return advice
-
-
-def _moment(moment: datetime, timezone: tzinfo) -> str:
-    return f"{moment.astimezone(timezone):%Y-%m-%d %H:%M:%S}"

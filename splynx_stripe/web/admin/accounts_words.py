@@ -38,7 +38,12 @@ REFUSALS: Mapping[Refusal, str] = {
         " account under two partners every payment would be looked after twice."
     ),
     Refusal.WRITTEN: later(
-        "The keys of this partner are set in config.yaml. Remove secret_key_file there first."
+        "The keys of this partner are set in config.yaml. Choose OAuth 2.0 as authentication type, or"
+        " remove secret_key_file there."
+    ),
+    Refusal.KEYS_CHOSEN: later(
+        "The authentication type of this partner is API keys. Nothing was changed. Choose OAuth 2.0 on"
+        " the settings page first; the keys are used until the account is connected."
     ),
     Refusal.NO_PLATFORM: later(
         "Accounts cannot be connected: set stripe.connect_client_id and"
