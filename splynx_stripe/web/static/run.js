@@ -1,0 +1,63 @@
+// The page of a charge run: keeps its progress up to date, and loads the page again when the run has
+// another state. Without this script the page loads itself again every few seconds.
+"use strict";
+
+(() => {
+  const progress = document.getElementById("progress");
+  const announced = document.getElementById("announced");
+  const lost = document.getElementById("lost");
+  const EVERY_MS = 3000; // counting 10,000 debts costs the daemon a tenth of a second
+  const SLOWEST_MS = 30000;
+  const TELL_EVERY_PERCENT = 10;
+  let waitMs = EVERY_MS;
+  let told = -1;
+
+  async function ask() {
+    try {
+      const response = await fetch(progress.dataset.url, {
+        cache: "no-store", redirect: "error", headers: { Accept: "application/json" },
+      });
+      return response.ok ? await response.json() : null;
+    } catch {
+      return null; // no connection just now, or signed out meanwhile
+    }
+  }
+
+  // People who listen to the page hear every tenth percent, not every figure.
+  function announce(percent) {
+    const step = Math.floor(percent / TELL_EVERY_PERCENT);
+    if (step === told) return;
+    told = step;
+    const label = progress.querySelector("label");
+    if (label) announced.textContent = label.textContent;
+  }
+
+  function show(part) {
+    const parsed = new DOMParser().parseFromString(part, "text/html");
+    progress.replaceChildren(...parsed.body.childNodes);
+  }
+
+  async function watch() {
+    const answer = await ask();
+    if (answer && answer.state !== progress.dataset.state) {
+      location.reload();
+      return;
+    }
+    lost.hidden = Boolean(answer);
+    if (answer) {
+      // A link that somebody is about to follow must not vanish under the finger.
+      if (!progress.contains(document.activeElement)) show(answer.part);
+      announce(answer.percent);
+      waitMs = EVERY_MS;
+    } else {
+      lost.textContent = progress.dataset.lost;
+      waitMs = Math.min(waitMs * 2, SLOWEST_MS);
+    }
+    setTimeout(watch, document.hidden ? SLOWEST_MS : waitMs);
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) waitMs = EVERY_MS;
+  });
+  setTimeout(watch, EVERY_MS);
+})();
