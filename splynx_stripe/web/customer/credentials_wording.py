@@ -49,6 +49,9 @@ _DEAD = {
     DeadReason.STRIPE_CUSTOMER_DELETED: later(
         "Stripe does not keep it any more. Please add it again."
     ),
+    DeadReason.ACCOUNT_CLOSED: later(
+        "The bank says that there is no such account. Please add another."
+    ),
     DeadReason.LOST_OR_STOLEN: later("It was reported lost or stolen. Please add another one."),
     DeadReason.NOT_VERIFIED: later(
         "The bank account was not confirmed in time. Please add it again."
@@ -199,11 +202,15 @@ def _one(item: CredentialItem, place: int, count: int, language: Language) -> Sh
 
 def _name(item: CredentialItem, language: Language) -> str:
     if item.credential.card is not None:
-        brand = item.credential.card.brand
-        return _BRANDS.get(brand, brand.replace("_", " ").title()) or language.say("Card")
+        return brand_words(item.credential.card.brand) or language.say("Card")
     if item.bank is not None and item.bank.bank_name:
         return item.bank.bank_name
     return language.say(_BANK_NAMES[item.credential.kind])
+
+
+def brand_words(brand: str) -> str:
+    """Names the brand of a card as it names itself; "" for none."""
+    return _BRANDS.get(brand, brand.replace("_", " ").title())
 
 
 def _detail(item: CredentialItem, language: Language) -> str:
