@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from gettext import NullTranslations
 from pathlib import Path
 
@@ -27,6 +27,13 @@ _LOCALE_DIR = Path(__file__).parent / "locale"
 _SOURCE_LANGUAGE = "en"
 _ACCEPTED_AT_MOST = 8
 """How many languages of an Accept-Language header are looked at; browsers send two to five."""
+
+_WRITTEN_AT_MOST = 2_048
+"""Amounts and days that are remembered as they were written: limits, suggestions, prices of a tariff
+come again and again, and Babel takes longer for one than the template for its line."""
+
+_NAMES_AT_MOST = 512
+"""Names of languages that are remembered; browsers invent few."""
 
 _OF_STRIPE_JS = frozenset({"cs", "de", "en", "es", "fr", "pl", "pt"})
 """Those of our languages that Stripe's forms speak too; Ukrainian they do not. A language that they
@@ -96,21 +103,11 @@ class Language:
 
     def money(self, amount: Money) -> str:
         """Writes an amount exactly: a place that the language would round away is kept."""
-        value = amount.to_decimal()
-        places = get_currency_precision(amount.currency)
-        exact = value == round(value, places)
-        text = format_currency(
-            value,
-            amount.currency,
-            locale=self.locale,
-            currency_digits=exact,
-            decimal_quantization=exact,
-        )
-        return _BETWEEN_LETTER_AND_DIGIT.sub("\N{NO-BREAK SPACE}", text)
+        return _money(self.locale, amount)
 
     def date(self, day: date) -> str:
         """Writes a day so that nobody can take the month for the day."""
-        return format_date(day, format="long", locale=self.locale)
+        return _date(self.locale, day)
 
 
 class Languages:
@@ -155,9 +152,35 @@ def accepted_languages(header: str) -> list[str]:
     return [name for rank, name in sorted(ranked, key=lambda pair: pair[0]) if rank < 0 and name]
 
 
+@lru_cache(maxsize=_WRITTEN_AT_MOST)
+def _money(locale: Locale, amount: Money) -> str:
+    value = amount.to_decimal()
+    places = get_currency_precision(amount.currency)
+    exact = value == round(value, places)
+    text = format_currency(
+        value,
+        amount.currency,
+        locale=locale,
+        currency_digits=exact,
+        decimal_quantization=exact,
+    )
+    return _BETWEEN_LETTER_AND_DIGIT.sub("\N{NO-BREAK SPACE}", text)
+
+
+@lru_cache(maxsize=_WRITTEN_AT_MOST)
+def _date(locale: Locale, day: date) -> str:
+    return format_date(day, format="long", locale=locale)
+
+
 def _closest(name: str, languages: Mapping[str, Language]) -> str | None:
+    return next((one for one in _wider(name) if one in languages), None)
+
+
+@lru_cache(maxsize=_NAMES_AT_MOST)
+def _wider(name: str) -> tuple[str, ...]:
+    """Gives a language's own name and that of its wider language: `pt_BR`, `pt`."""
     try:
         locale = Locale.parse(name.replace("-", "_"))
     except (ValueError, UnknownLocaleError):
-        return None
-    return next((one for one in (str(locale), locale.language) if one in languages), None)
+        return ()
+    return str(locale), locale.language

@@ -44,6 +44,7 @@ def set_up_templates(app: web.Application) -> None:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # an installed template does not change; looking costs a stat for each
     )
 
 
