@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections.abc import Mapping
 
 from typing_extensions import override
 
@@ -28,16 +29,22 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 def redact(text: str) -> str:
     """Hides what looks like a key, a token or a client secret. The last net, not the first."""
+    if "_" not in text and "=" not in text:  # each of them has one, most values have none
+        return text
     return _SECRETS.sub(lambda match: f"{match[1]}_{match[2]}_***" if match[1] else "***", text)
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, str]:
     """Gives the fields of a record, redacted, on one line each."""
     return {
-        name: _CONTROL.sub(" ", redact(str(value)))
+        name: _on_one_line(redact(str(value)))
         for name, value in vars(record).items()
         if name not in _STANDARD
     }
+
+
+def _on_one_line(text: str) -> str:
+    return text if text.isprintable() else _CONTROL.sub(" ", text)
 
 
 class PlainLines(logging.Formatter):
@@ -59,18 +66,17 @@ class JournalHandler(logging.Handler):
     @override
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            send_to_journal(self._message(record), self._fields(record))
+            fields = fields_of(record)
+            send_to_journal(self._message(record, fields), self._fields(record, fields))
         except Exception:  # noqa: BLE001 - logging must never stop the work; `handleError` reports it
             self.handleError(record)
 
-    def _message(self, record: logging.LogRecord) -> str:
+    def _message(self, record: logging.LogRecord, own: Mapping[str, str]) -> str:
         event = redact(record.getMessage())
-        return " ".join([event, *(f"{name}={_quoted(v)}" for name, v in fields_of(record).items())])
+        return " ".join([event, *(f"{name}={_quoted(value)}" for name, value in own.items())])
 
-    def _fields(self, record: logging.LogRecord) -> dict[str, str]:
-        fields = {
-            _TAKEN_NAMES.get(name, name).upper(): value for name, value in fields_of(record).items()
-        }
+    def _fields(self, record: logging.LogRecord, own: Mapping[str, str]) -> dict[str, str]:
+        fields = {_TAKEN_NAMES.get(name, name).upper(): value for name, value in own.items()}
         fields = {name: value for name, value in fields.items() if _FIELD_NAME.fullmatch(name)}
         fields |= {
             "PRIORITY": str(priority_of(record.levelno)),
