@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from splynx_stripe.domain.guardrails import NO_GUARDRAILS, Guardrails
 from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.statement import StatementGrouping
@@ -28,7 +29,7 @@ class Terms:
     """What the settings say for one partner, resolved (YAML over page over default).
 
     `top_up` is None where customers cannot top up. `payment_kinds` are those that exist for the currency and country; without any, nothing can be
-    paid.
+    paid. `sends_payment_links` is the setting "Charge invoices without cards".
     """
 
     partner_id: int
@@ -47,6 +48,8 @@ class Terms:
     statement_grouping: StatementGrouping
     message_template: str
     grants_access_to_unauthorized: bool
+    sends_payment_links: bool = False
+    guardrails: Guardrails = NO_GUARDRAILS
 
     def payment_method_for(self, kind: PaymentKind) -> str:
         """Names Splynx's payment method that a payment of this kind is booked with."""
