@@ -28,11 +28,11 @@ async def test_names_are_asked_for_once_a_minute() -> None:
 
         for _ in range(3):
             await source.names()
-        before = rig.count("GET", f"/api/2.0/{_LOCATIONS}")
+        before = rig.count("GET", _LOCATIONS)
         rig.clock.moment += timedelta(seconds=KEPT_S)
         await source.names()
 
-        assert (before, rig.count("GET", f"/api/2.0/{_LOCATIONS}")) == (1, 2)
+        assert (before, rig.count("GET", _LOCATIONS)) == (1, 2)
 
 
 async def test_what_splynx_does_not_tell_is_left_out_and_asked_again_next_time() -> None:
