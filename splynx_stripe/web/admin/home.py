@@ -11,6 +11,7 @@ from aiohttp import web
 from splynx_stripe.domain.operation import Operation, OperationOutcome, OperationQuery
 from splynx_stripe.flows.account_overview import AccountView
 from splynx_stripe.web.admin.accounts_view import panel_of
+from splynx_stripe.web.admin.charging import StopContext, stop_context
 from splynx_stripe.web.admin.guard import require_office
 from splynx_stripe.web.admin.layout import office_language, render_office
 from splynx_stripe.web.admin.logs_words import OUTCOMES, STATE_CLASSES, moment, what_happened
@@ -64,8 +65,14 @@ async def admin_home(request: web.Request) -> web.Response:
         "failed_url": str(logs.with_query({"from": str(first_day), "status": outcome.value})),
         "logs_url": str(logs),
         "accounts_url": str(request.app.router["admin-accounts"].url_for()),
+        "stop": await _stop(request, office),
     }
     return render_office(request, office, "admin/home.html", context)
+
+
+async def _stop(request: web.Request, office: Office) -> StopContext | None:
+    desk = request.app[EDGE].deps.charging()
+    return await stop_context(request, office, desk.runs) if desk else None
 
 
 async def _accounts(

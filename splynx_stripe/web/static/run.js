@@ -32,9 +32,13 @@
     if (label) announced.textContent = label.textContent;
   }
 
-  function show(part) {
+  // A link that somebody is about to follow must not vanish under the finger, nor a marked text.
+  function show(place, part) {
+    if (!place || place.contains(document.activeElement)) return;
+    const marked = getSelection();
+    if (!marked.isCollapsed && place.contains(marked.anchorNode)) return;
     const parsed = new DOMParser().parseFromString(part, "text/html");
-    progress.replaceChildren(...parsed.body.childNodes);
+    place.replaceChildren(...parsed.body.childNodes);
   }
 
   async function watch() {
@@ -45,8 +49,8 @@
     }
     lost.hidden = Boolean(answer);
     if (answer) {
-      // A link that somebody is about to follow must not vanish under the finger.
-      if (!progress.contains(document.activeElement)) show(answer.part);
+      show(progress, answer.progress);
+      show(document.getElementById("list"), answer.list);
       announce(answer.percent);
       waitMs = EVERY_MS;
     } else {
