@@ -47,6 +47,23 @@ class FakeClock:
                 awake.set_result(None)
 
 
+class SkewedClock:
+    """A clock that is wrong by `off` and counts right: somebody has set it."""
+
+    def __init__(self, clock: FakeClock, off: timedelta) -> None:
+        self._clock = clock
+        self.off = off
+
+    def now(self) -> datetime:
+        return self._clock.now() + self.off
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+
+
 class ImpatientClock:
     """The same time, but whoever sleeps on this clock makes it pass instead of waiting."""
 

@@ -20,7 +20,6 @@ from splynx_stripe.domain.errors import (
 from splynx_stripe.domain.metadata import ATTEMPT
 from splynx_stripe.domain.stripe import Observed, PaymentFailure, PaymentIntent
 from splynx_stripe.flows.ports import Unit
-from splynx_stripe.flows.posting_window import Departures
 from splynx_stripe.flows.rooms import Rooms
 from splynx_stripe.flows.safe_stop import money_stop, told_of_case, unattended_stop
 from splynx_stripe.flows.transition import Occasion, apply_news, require_attempt
@@ -41,12 +40,13 @@ class StripeAsker:
 
     The list comes first because an age is only what clocks say. A clock that was a day off when the
     attempt was prepared makes an expired key look young, and Stripe would make a second one (fault
-    15 with 27). The other way round, absence is believed only when no request can be on its way.
+    15 with 27). The other way round, absence is believed only when it is seen twice, with so much
+    time between that no request can be on its way.
     """
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
-        self._departures = Departures(rooms.clock, rooms.timing.verify_booking_after)
+        self._missing_since_s: dict[str, float] = {}
 
     async def ask(
         self, attempt: Attempt, actor: str, *, is_new: bool = False
@@ -82,9 +82,24 @@ class StripeAsker:
             return await self._create(attempt, actor)
         if attempt.state is AttemptState.PREPARED:
             await self.tell(attempt.id, News(NewsKind.OUTCOME_UNKNOWN), actor)
-        if self._departures.age_s(attempt.id) < self._departures.lasts_s:
-            raise RetryableError("An earlier request may still be on its way to Stripe.")
+        if not self._is_missing_for_long(attempt):
+            raise RetryableError(
+                f"Stripe does not list {attempt.id}, but a request may still be on its way."
+            )
         return None
+
+    def _is_missing_for_long(self, attempt: Attempt) -> bool:
+        """Says whether what this process has missed before would have arrived meanwhile.
+
+        It goes by the clock that only counts, and by nobody else's: whoever sent the last request
+        may have another clock, or had another one then.
+        """
+        now_s = self._rooms.clock.monotonic()
+        since_s = self._missing_since_s.setdefault(attempt.id, now_s)
+        if now_s - since_s < self._rooms.timing.verify_booking_after.total_seconds():
+            return False
+        del self._missing_since_s[attempt.id]
+        return True
 
     async def cancel(self, attempt: Attempt, actor: str) -> Attempt:
         """Cancels the PaymentIntent of an attempt, or learns what became of it instead."""
@@ -129,7 +144,6 @@ class StripeAsker:
         stop = await self._rooms.store.read(partial(_stop_for, attempt=attempt))
         if stop:
             raise RetryableError(stop)
-        self._departures.note(attempt.id)
         try:
             return await self._rooms.stripe.create_payment_intent(
                 attempt.account, attempt.order, idempotency_key=attempt.idempotency_key

@@ -96,6 +96,8 @@ class ChargeOrder:
     charged at all, of a balance only so much; a smaller due is charged as it is.
     `origin` is unique per effort, such as "run/<id>/<number>" or "recovery/<id>/<try>". Without one, an
     effort that a crash cut off is not gone on with; what it has frozen is looked after all the same.
+    `still_wanted` is asked in the commit that writes the attempt down; where it says no, nothing is
+    charged (STOPPED). So a cancel or a pause holds as long as nothing is decided.
     """
 
     payable: Payable
@@ -104,6 +106,7 @@ class ChargeOrder:
     credential_id: str = ""
     at_most: Money | None = None
     origin: str = ""
+    still_wanted: Callable[[Unit], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +140,12 @@ _STANDING_OF_OBSTACLE = {
     ObstacleKind.ALL_ON_ITS_WAY: ChargeStanding.PENDING,
     ObstacleKind.NOT_CHARGEABLE: ChargeStanding.NOT_CHARGEABLE,
 }
+_HAS_MONEY = frozenset({CollectionState.BOOKED, CollectionState.LATE})
 _CANNOT_ASK = (RetryableError, OutcomeUnknownError, RejectedError, BrokenInvariantError)
 """What a question to Splynx may raise. It only read, so nothing was changed whatever it was."""
+
+
+_NOT_WANTED = "It was paused, stopped or canceled before it was charged. Nothing was charged."
 
 
 class ChargeFlow:
@@ -212,7 +219,9 @@ class ChargeFlow:
         if terms is None or amount is None:
             return ""
         credential = await self._rooms.store.read(
-            lambda unit: credential_for(unit, collection, terms, order.credential_id)
+            lambda unit: credential_for(
+                unit, collection, terms, order.credential_id, at=self._rooms.clock.now()
+            )
         )
         if credential is None:
             return ""
@@ -225,6 +234,8 @@ class ChargeFlow:
         if ground.stop:
             return ChargeResult(ChargeStanding.STOPPED, reason=ground.stop)
         last = ground.last
+        if _came_late(last):
+            return ChargeResult(ChargeStanding.PAID)
         try:
             was_booked = last is not None and last.state is CollectionState.BOOKED
             if was_booked and await self._paid_to_us.is_paid(order.payable):
@@ -280,7 +291,7 @@ class ChargeFlow:
             if effort_of(unit, order.origin) is not None or others_of(unit, order.payable):
                 return None
             last = unit.latest_collection(order.payable)
-            if last is not None and last.state is CollectionState.BOOKED and last != after:
+            if last is not None and last.state in _HAS_MONEY and last != after:
                 return None
             unit.add_collection(fresh)
             on_lease(unit, fresh)
@@ -314,6 +325,8 @@ class ChargeFlow:
             current = unit.collection(collection.id)
             if current is None or current.state is not CollectionState.OPEN:
                 return None
+            if order.still_wanted is not None and not order.still_wanted(unit):
+                return Obstacle(ObstacleKind.STOPPED, _NOT_WANTED)
             attempt = freeze_charge(unit, current, look, frozen)
             if isinstance(attempt, Obstacle):
                 return attempt
@@ -383,6 +396,12 @@ class ChargeFlow:
         except StaleWriteError:
             return None
         return _with(result, result.standing, collection_id=collection.id) if is_free else None
+
+
+def _came_late(last: Collection | None) -> bool:
+    """Says whether money came after all that Splynx does not know yet; of a balance it is subtracted."""
+    is_late = last is not None and last.state is CollectionState.LATE
+    return last is not None and is_late and last.payable.kind is not PayableKind.BALANCE
 
 
 def _attempts_of(unit: Unit, collection: Collection) -> list[Attempt]:

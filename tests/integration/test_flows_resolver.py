@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from copy import deepcopy
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from splynx_stripe.domain.attempt import AttemptState
 from splynx_stripe.domain.collection import CollectionState
 from splynx_stripe.flows.pay import Standing
 from splynx_stripe.sandbox.stripe import StripeSandboxOptions
+from tests.fake_clock import SkewedClock
 from tests.integration.flow_house import FlowHouse, open_house
 from tests.integration.flow_town import CREATE, HOUR, MINUTE, SECOND, Town, open_town
 
@@ -175,6 +177,42 @@ async def test_after_23_hours_the_list_finds_the_payment_intent(
     assert town.statuses() == ["canceled"]
 
 
+async def test_a_clock_that_was_a_day_ahead_does_not_make_an_expired_key_look_young(
+    town: Town, sqlite_url: str
+) -> None:
+    """I1, faults 15 and 27: Stripe has forgotten the key by then, and would make a second one.
+
+    Found by the simulation: the daemon was down for 25 hours, in which its clock was set right.
+    """
+    async with open_house(town, sqlite_url, clock=SkewedClock(town.clock, 24 * HOUR)) as house:
+        town.spoil_stripe(CREATE, "POST", action="drop", when="after")
+        await house.press_pay()
+    town.clock.advance(25 * HOUR)
+
+    async with open_house(town, sqlite_url) as house:
+        await house.pump.drain()
+
+        [attempt] = await house.attempts()
+        assert [intent["id"] for intent in town.intents()] == [attempt.intent_id]
+
+
+async def test_a_clock_that_was_a_day_behind_does_not_make_a_young_request_look_lost(
+    town: Town, sqlite_url: str
+) -> None:
+    """I1, fault 15: it may still be on its way, so its absence proves nothing yet."""
+    clock = SkewedClock(town.clock, -24 * HOUR)
+    async with open_house(town, sqlite_url, clock=clock) as house:
+        town.spoil_stripe(CREATE, "POST", action="drop")
+        await house.press_pay()
+        clock.off = timedelta(0)
+
+        await house.pass_time(MINUTE)
+        assert [attempt.state for attempt in await house.attempts()] == [AttemptState.UNKNOWN]
+
+        await house.pass_time(10 * MINUTE, step=MINUTE)
+        assert [attempt.state for attempt in await house.attempts()] == [AttemptState.ABSENT]
+
+
 async def test_after_23_hours_a_full_list_proves_absence_and_a_new_attempt_may_start(
     town: Town, house: FlowHouse
 ) -> None:
@@ -186,6 +224,8 @@ async def test_after_23_hours_a_full_list_proves_absence_and_a_new_attempt_may_s
     town.clock.advance(23 * HOUR + MINUTE)
 
     await house.pump.drain()
+    assert [attempt.state for attempt in await house.attempts()] == [AttemptState.UNKNOWN]
+    await house.pass_time(6 * MINUTE)
 
     assert [attempt.state for attempt in await house.attempts()] == [AttemptState.ABSENT]
     assert await house.collection_states() == [CollectionState.CLOSED]
