@@ -15,7 +15,6 @@ from splynx_stripe.domain.audit import AuditEntry
 from splynx_stripe.domain.booking import (
     BookingPlan,
     booking_marker,
-    must_be_marked_paid,
     plan_booking,
 )
 from splynx_stripe.domain.case import Case, CaseKind
@@ -23,7 +22,6 @@ from splynx_stripe.domain.collection import Collection, CollectionNews, Collecti
 from splynx_stripe.domain.effect import Effect, EffectKind, StoredEffect
 from splynx_stripe.domain.errors import (
     NotFoundError,
-    NotPermittedError,
     RejectedError,
     RetryableError,
     StaleWriteError,
@@ -31,11 +29,12 @@ from splynx_stripe.domain.errors import (
 from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payable import Payable
 from splynx_stripe.domain.payment_kind import PaymentKind
-from splynx_stripe.domain.splynx import Document, DocumentStatus, NewSplynxPayment, SplynxPayment
+from splynx_stripe.domain.splynx import Document, NewSplynxPayment, SplynxPayment
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.posting_window import LostPosts, PostingWindow
 from splynx_stripe.flows.rooms import Rooms
+from splynx_stripe.flows.settle_document import SettleDocument
 from splynx_stripe.flows.transition import (
     Occasion,
     debt_of,
@@ -54,6 +53,7 @@ class BookPayment:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        self._documents = SettleDocument(rooms)
         self._lost_posts = LostPosts(rooms.clock, rooms.timing)
 
     async def carry_out(self, effect: StoredEffect) -> None:
@@ -74,7 +74,7 @@ class BookPayment:
             payment = await self._post(effect, attempt, collection)
         elif effect.posting_at is None:
             await self._adopt(attempt, collection, payment)
-        await self._make_document_paid(attempt, collection, payment)
+        await self._documents.settle(attempt, collection, payment)
         try:
             await self._finish(effect, attempt, collection, payment)
         except StaleWriteError:
@@ -131,8 +131,8 @@ class BookPayment:
             CaseKind.BOOKED_ELSEWHERE,
             attempt,
             f"Somebody else has entered payment {payment.id} for {attempt.intent_id} in Splynx, not paired"
-            f" with {payable.name}. It is taken as the booking. Check in"
-            " Splynx that the payment and the document belong together.",
+            f" with {payable.name}. It is taken as the booking. Check in Splynx that the payment and the"
+            f" document belong together. Until this case is closed, nothing more is collected for {payable.name}.",
         )
 
     async def _post(
@@ -218,62 +218,6 @@ class BookPayment:
                 f" for customer {asked.customer_id}. Correct the payment in Splynx.",
             )
         return payment
-
-    async def _make_document_paid(
-        self, attempt: Attempt, collection: Collection, payment: SplynxPayment
-    ) -> None:
-        """Sets the document paid where Splynx has not done so by itself (reference 7, #5 and #6)."""
-        payable = collection.payable
-        document = await self._document(payable)
-        if document is None or document.customer_id != payable.customer_id:
-            return
-        is_paired = document.id in {payment.invoice_id, payment.request_id}
-        amount = _amount(attempt, collection)
-        if not must_be_marked_paid(amount, document, is_paired=is_paired):
-            await self._open_the_rest(attempt, document)
-            return
-        refusal = await self._mark_paid(attempt, document, payment)
-        document = await self._document(payable)
-        if document is not None and document.status is not DocumentStatus.PAID:
-            await self._open_case(
-                CaseKind.BOOKING_DIFFERS,
-                attempt,
-                f"Payment {payment.id} is booked, but Splynx does not show {payable.name} as paid"
-                f" {refusal or 'although it accepted the change.'} Set it to paid by hand.",
-            )
-
-    async def _open_the_rest(self, attempt: Attempt, document: Document) -> None:
-        """Lets the rest be paid of a document that was raised while our debit was on its way."""
-        if not attempt.may_be_bank_debit or document.status is not DocumentStatus.PENDING:
-            return
-        try:
-            await self._rooms.splynx.set_document_status(
-                document.kind, document.id, DocumentStatus.NOT_PAID
-            )
-        except NotPermittedError:
-            raise
-        except RejectedError as error:
-            await self._open_case(
-                CaseKind.BOOKING_DIFFERS,
-                attempt,
-                f"The payment is booked, and {document.due} are still due on {document.kind}"
-                f" {document.number}, which stays pending: {error} Set it to unpaid by hand.",
-            )
-
-    async def _mark_paid(self, attempt: Attempt, document: Document, payment: SplynxPayment) -> str:
-        """Sets a document paid and gives why not, if Splynx refuses: the money is booked already."""
-        try:
-            await self._rooms.splynx.mark_document_paid(
-                document.kind,
-                document.id,
-                payment_id=payment.id,
-                paid_on=attempt.day_seen(self._rooms.timezone),
-            )
-        except NotPermittedError:
-            raise
-        except RejectedError as error:
-            return f"and refuses the change: {error}"
-        return ""
 
     async def _finish(
         self,

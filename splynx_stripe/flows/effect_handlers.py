@@ -15,7 +15,7 @@ from splynx_stripe.flows.rooms import Rooms
 
 def effect_handlers(rooms: Rooms, asker: StripeAsker) -> dict[EffectKind, EffectHandler]:
     """Makes the handlers of all effects that need nothing but the rooms."""
-    mark_document = MarkDocument(rooms)
+    mark_document = MarkDocument(rooms, asker)
     return {
         EffectKind.BOOK_PAYMENT: BookPayment(rooms),
         EffectKind.RECORD_STATEMENT: RecordStatement(rooms),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,8 +13,17 @@ from splynx_stripe.domain.attempt import AttemptState
 from splynx_stripe.domain.collection import CollectionState
 from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.flows.pay import Standing
+from splynx_stripe.sandbox.splynx import books
 from tests.integration.flow_house import FlowHouse, open_house
-from tests.integration.flow_town import EMPTY_BANK, GOOD_BANK, HOUR, MINUTE, Town, open_town
+from tests.integration.flow_town import (
+    EMPTY_BANK,
+    GOOD_BANK,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Town,
+    open_town,
+)
 
 CARD, ACH = PaymentKind.CARD, PaymentKind.ACH
 INVOICE_PATH = "/api/2.0/admin/finance/invoices/1042"
@@ -151,6 +161,78 @@ async def test_a_failure_after_days_begins_anew_once_splynx_shows_the_invoice_as
 
     assert again.standing is Standing.PAYABLE
     assert town.statuses() == ["canceled", "requires_payment_method"]
+
+
+async def lose_next_change(town: Town, house: FlowHouse) -> None:
+    """The next change of the invoice's status leaves, and nobody hears what became of it."""
+    town.spoil_splynx(INVOICE_PATH, "PUT", status=504)
+    await house.deliver_webhooks()
+    assert town.splynx.faults.struck == 1
+
+
+async def let_it_arrive(town: Town, house: FlowHouse, status: str) -> None:
+    """The lost change arrives after all, when everything else is done."""
+    books.set_invoice_status(town.splynx.state, town.splynx.state.invoices[1042], status)
+    await house.pass_time(5 * MINUTE, step=MINUTE)
+
+
+async def test_a_late_change_to_pending_is_undone_when_its_debit_has_failed_meanwhile(
+    town: Town, house: FlowHouse
+) -> None:
+    """I2: found by the simulation.
+
+    The effect of the failure had found the invoice unpaid, and then it was pending for ever.
+    """
+    town.bank_delay = 30 * SECOND
+    start = await house.press_pay()
+    await town.enter_bank(start.client_secret, EMPTY_BANK)
+    await lose_next_change(town, house)
+    await town.until_settled()
+    await house.deliver_webhooks()
+    assert town.invoice_status(1042) == "not_paid"
+
+    await let_it_arrive(town, house, "pending")
+
+    assert town.invoice_status(1042) == "not_paid"
+    assert (await house.view()).standing is Standing.PAYABLE
+
+
+async def test_a_late_change_to_unpaid_is_undone_when_a_debit_is_on_its_way_again(
+    town: Town, house: FlowHouse
+) -> None:
+    """I1: found by the simulation. Splynx's own charge would have taken the money once more."""
+    town.bank_delay = 20 * MINUTE
+    await begin(town, house, EMPTY_BANK)
+    await town.until_settled()
+    await lose_next_change(town, house)
+    again = await house.press_pay()
+    town.bank_delay = timedelta(days=4)
+    assert await town.enter_bank(again.client_secret) == "processing"
+    await house.deliver_webhooks()
+    assert town.invoice_status(1042) == "pending"
+
+    await let_it_arrive(town, house, "not_paid")
+
+    assert town.invoice_status(1042) == "pending"
+    assert (await house.press_pay()).standing is Standing.PROCESSING
+
+
+async def test_a_late_change_of_an_invoice_that_was_paid_meanwhile_is_undone(
+    town: Town, house: FlowHouse
+) -> None:
+    """I2: it was set to pending when it was paid and booked already."""
+    town.bank_delay = 30 * SECOND
+    start = await house.press_pay()
+    await town.enter_bank(start.client_secret)
+    await lose_next_change(town, house)
+    await town.until_settled()
+    await house.deliver_webhooks()
+    assert town.invoice_status(1042) == "paid"
+
+    await let_it_arrive(town, house, "pending")
+
+    assert town.invoice_status(1042) == "paid"
+    assert len(town.bookings()) == 1
 
 
 async def test_an_invoice_that_somebody_paid_meanwhile_is_not_touched(
