@@ -69,11 +69,13 @@ def must_be_marked_paid(amount: Money, document: Document, *, is_paired: bool = 
 
     Some Splynx servers do that by themselves when the payment is added, some do not
     (`reference/splynx-api.md` 7, #5 and #6). Only a document that is still open and that our
-    money covers whole is touched: either nothing is due any more, or all of it was ours. A payment
-    that somebody else entered without pairing it (`is_paired=False`) has not lowered what is due;
-    left open, the customer would be asked for the same money again (I1).
+    money covers whole is touched: either nothing is due any more, or all of it was ours.
+
+    A payment that somebody else entered without pairing it (`is_paired=False`) has not lowered what
+    is due; left open, the customer would be asked for the same money again (I1). Where less is due
+    than it, Splynx has put a part of it on this or an older document, and what is left is owed.
     """
     if document.status not in {DocumentStatus.NOT_PAID, DocumentStatus.PENDING}:
         return False
     ours = amount.to_decimal()
-    return document.due <= 0 or document.total == ours or (not is_paired and document.due <= ours)
+    return document.due <= 0 or ours == (document.total if is_paired else document.due)

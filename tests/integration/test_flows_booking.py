@@ -245,6 +245,35 @@ async def test_payments_that_carry_the_marker_already_are_adopted(
     assert attempt.splynx_payment_id == town.bookings()[0].id
 
 
+async def test_nothing_more_is_collected_while_our_payment_waits_to_be_paired(
+    town: Town, house: FlowHouse
+) -> None:
+    """I1, fault 51: found by the simulation, where the price was raised meanwhile.
+
+    What is due knows nothing of a payment that somebody else has entered without the invoice.
+    """
+    intent_id = await pay(town, house)
+    town.set_due(1042, "258.75")
+    entered = Payment(
+        customer_id=17, amount=Decimal("172.5000"), date="2026-11-24", receipt_number=intent_id
+    )
+    books.add_payment(town.splynx.state, entered)
+    await house.deliver_webhooks()
+
+    again = await house.press_pay()
+
+    assert await house.case_kinds() == ["booked_elsewhere"]
+    assert again.standing is Standing.PAID
+    assert (await house.view()).standing is Standing.PAID
+    assert town.statuses() == ["succeeded"]
+
+    [case] = await house.cases()
+    await house.store.run(
+        lambda unit: unit.close_case(case.kind, case.subject, now=town.clock.now(), note="paired")
+    )
+    assert (await house.press_pay()).standing is Standing.PAYABLE
+
+
 async def test_ignored_filters_lead_to_one_booking_all_the_same(
     town: Town, house: FlowHouse
 ) -> None:

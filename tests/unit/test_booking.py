@@ -115,3 +115,10 @@ def test_what_somebody_else_entered_without_pairing_it_closes_what_it_covers() -
     assert must_be_marked_paid(AMOUNT, partly_paid, is_paired=False)
     assert not must_be_marked_paid(AMOUNT, partly_paid)
     assert not must_be_marked_paid(AMOUNT, document(due="180", total="200"), is_paired=False)
+
+
+def test_a_rest_is_left_open_where_splynx_has_allocated_an_unpaired_payment_by_itself() -> None:
+    """I4: an older document, or this one, has a part of it; setting it paid would lose the rest."""
+    assert not must_be_marked_paid(AMOUNT, document(due="86.25", total="258.75"), is_paired=False)
+    assert not must_be_marked_paid(AMOUNT, document(due="60"), is_paired=False)
+    assert must_be_marked_paid(AMOUNT, document(due="0"), is_paired=False)
