@@ -55,3 +55,12 @@ class InboxEvent:
     claim: int
     note: str
     body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEnd:
+    """How a claimed event ends. `note` is for people; "" says nothing."""
+
+    event: InboxEvent
+    state: InboxState
+    note: str

@@ -19,7 +19,7 @@ from splynx_stripe.domain.errors import (
     RetryableError,
     StaleWriteError,
 )
-from splynx_stripe.domain.inbox import InboxEvent, InboxSource, InboxState, NewInboxEvent
+from splynx_stripe.domain.inbox import InboxEnd, InboxEvent, InboxSource, InboxState, NewInboxEvent
 from splynx_stripe.domain.metadata import ATTEMPT, INSTALLATION
 from splynx_stripe.domain.stripe import (
     PaymentIntent,
@@ -119,10 +119,9 @@ def _find_attempts(unit: Unit, judged: Sequence[_Judged]) -> str:
 
 
 def _finish_all(unit: Unit, ended: Sequence[_Judged]) -> None:
-    for each in ended:
-        if each.ending is not None:
-            state, note = each.ending
-            unit.finish_inbox(each.event, state=state, note=note)
+    unit.finish_inbox_events(
+        [InboxEnd(each.event, *each.ending) for each in ended if each.ending is not None]
+    )
 
 
 class OtherEvents(Protocol):
@@ -153,15 +152,7 @@ class Inbox:
         self, event: StripeEvent, account: StripeAccount, source: InboxSource
     ) -> bool:
         """Stores an event; when this returns, it survives a power cut (I7). False: known already."""
-        received = NewInboxEvent(
-            account=account,
-            event_id=event.id,
-            type=event.type,
-            created=event.created,
-            received_at=self._rooms.clock.now(),
-            source=source,
-            body=event.body,
-        )
+        received = self._received(event, account, source)
         self._receiving += 1
         try:
             new = await self._rooms.store.run(ReceiveEvent(received))
@@ -170,6 +161,29 @@ class Inbox:
         if new:
             self._rooms.wake()
         return new
+
+    async def receive_page(self, events: Sequence[StripeEvent], account: StripeAccount) -> int:
+        """Stores a page of polled events in one commit and says how many were not known yet."""
+        received = [self._received(event, account, InboxSource.POLL) for event in events]
+        if not received:
+            return 0
+        new = sum(await self._rooms.store.run(lambda unit: unit.receive_events(received)))
+        if new:
+            self._rooms.wake()
+        return new
+
+    def _received(
+        self, event: StripeEvent, account: StripeAccount, source: InboxSource
+    ) -> NewInboxEvent:
+        return NewInboxEvent(
+            account=account,
+            event_id=event.id,
+            type=event.type,
+            created=event.created,
+            received_at=self._rooms.clock.now(),
+            source=source,
+            body=event.body,
+        )
 
     async def claim(self, limit: int) -> Sequence[InboxEvent]:
         """Claims up to `limit` events that are to be handled now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from splynx_stripe.domain.attempt import Attempt
@@ -15,9 +16,10 @@ from splynx_stripe.domain.audit import AuditEntry
 from splynx_stripe.domain.case import Case, CaseKind
 from splynx_stripe.domain.collection import Collection
 from splynx_stripe.domain.effect import Effect, StoredEffect
-from splynx_stripe.domain.inbox import InboxEvent, InboxState, NewInboxEvent
+from splynx_stripe.domain.inbox import InboxEnd, InboxEvent, InboxState, NewInboxEvent
 from splynx_stripe.domain.installation import Installation
 from splynx_stripe.domain.lease import Lease
+from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payable import Payable
 from splynx_stripe.domain.splynx import (
     Company,
@@ -39,9 +41,12 @@ from splynx_stripe.domain.stripe import (
     StripeEvent,
 )
 from splynx_stripe.domain.terms import Terms
+from splynx_stripe.flows.charge_rule_ports import ChargeRuleUnit
+from splynx_stripe.flows.charge_run_ports import ChargeRunUnit
 from splynx_stripe.flows.connection_ports import ConnectionUnit
 from splynx_stripe.flows.credential_ports import CredentialUnit, MirrorUnit, SetupUnit
 from splynx_stripe.flows.customer_sync_ports import CustomerSyncUnit
+from splynx_stripe.flows.failure_ports import NoticeUnit, RecoveryUnit
 from splynx_stripe.flows.late_return_ports import LateReturnUnit
 from splynx_stripe.flows.link_ports import LinkUnit
 from splynx_stripe.flows.operation_ports import OperationUnit
@@ -60,6 +65,10 @@ class Unit(
     ConnectionUnit,
     LateReturnUnit,
     CustomerSyncUnit,
+    ChargeRuleUnit,
+    ChargeRunUnit,
+    RecoveryUnit,
+    NoticeUnit,
     Protocol,
 ):
     """One transaction. All methods are synchronous: nothing waits between reading and commit.
@@ -89,6 +98,10 @@ class Unit(
         """Finds the newest collection of the payable, live or not."""
         ...
 
+    def latest_collection_of_key(self, payable_key: str) -> Collection | None:
+        """Finds the same by the key of the debt."""
+        ...
+
     def collection(self, collection_id: str) -> Collection | None:
         """Finds a collection by id."""
         ...
@@ -97,8 +110,29 @@ class Unit(
         """Lists the collections of documents that are paid at once, by their `part`."""
         ...
 
+    def rivals_of(self, payable: Payable) -> Sequence[Collection]:
+        """Lists the live collections that collect the same customer's money by another route.
+
+        What the account as a whole owes (a balance, a prepaid period) and the documents exclude
+        each other; a top-up excludes nothing. Of several documents, the collection of all is given.
+        """
+        ...
+
+    def latest_of_origin(self, origin: str) -> Collection | None:
+        """Finds the newest collection of an unattended charge's origin, live or not."""
+        ...
+
+    def money_on_its_way(self, customer_id: int, currency: str) -> Money:
+        """Adds up what is taken from a customer, or being debited, and not booked in Splynx yet."""
+        ...
+
     def add_collection(self, collection: Collection) -> None:
-        """Takes the lease. Raises `LeaseHeldError` when another live collection has it."""
+        """Takes the lease.
+
+        Raises:
+            LeaseHeldError: another live collection has it, or a rival (`rivals_of`) is live, also
+                where another daemon is taking one of them at this moment.
+        """
         ...
 
     def save_collection(self, collection: Collection) -> None:
@@ -130,8 +164,8 @@ class Unit(
         """Adds it. Raises `LeaseHeldError` when its collection has another live attempt."""
         ...
 
-    def save_attempt(self, attempt: Attempt) -> None:
-        """Writes what is known and raises the version by one; frozen parameters are not written."""
+    def save_attempt(self, attempt: Attempt) -> Attempt:
+        """Writes what is known, not the frozen parameters; gives it with its next version."""
         ...
 
     def attempts_to_look_at(self, now: datetime, limit: int) -> Sequence[Attempt]:
@@ -179,6 +213,10 @@ class Unit(
         """Ends a claim with a state; `next_at` and RECEIVED mean: once more, then. Counts a try."""
         ...
 
+    def finish_inbox_events(self, ends: Sequence[InboxEnd]) -> None:
+        """Ends several claims as `finish_inbox` does. Raises `StaleWriteError` when one was lost."""
+        ...
+
     def poll_cursor(self, account: StripeAccount) -> datetime | None:
         """Gives the moment up to which the account's events list has been read."""
         ...
@@ -197,6 +235,14 @@ class Unit(
 
     def close_case(self, kind: CaseKind, subject: str, *, now: datetime, note: str) -> bool:
         """Closes the open case of (kind, subject), if there is one."""
+        ...
+
+    def is_case_open(self, kind: CaseKind, subject: str) -> bool:
+        """Says whether a case of (kind, subject) waits for a person."""
+        ...
+
+    def case_that_stops_money(self) -> Case | None:
+        """Gives the oldest open case of a kind in `STOPS_MONEY`, however many others are open."""
         ...
 
     def cases(self, *, only_open: bool, limit: int) -> Sequence[Case]:
@@ -279,6 +325,10 @@ class SplynxGateway(Protocol):
 
     async def customer(self, customer_id: int) -> SplynxCustomer | None:
         """Fetches a customer by id; None when there is none."""
+        ...
+
+    async def deposit(self, customer_id: int) -> Decimal | None:
+        """Reads a customer's balance, fresh: below zero is debt. None when there is no customer."""
         ...
 
     async def company(self, partner_id: int) -> Company:

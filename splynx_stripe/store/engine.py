@@ -11,6 +11,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import psycopg
+from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -108,7 +110,7 @@ def _sqlite_engine(url: URL, *, begin: str, pragmas: tuple[str, ...], connection
 
 
 def _postgres_engine(url: URL, traits: _Postgres) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=traits.connections,
         max_overflow=0,
@@ -122,3 +124,10 @@ def _postgres_engine(url: URL, traits: _Postgres) -> Engine:
         },
         hide_parameters=True,
     )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: psycopg.Connection, _entry: ConnectionPoolEntry) -> None:
+        # As text, each body in an array would be written in hexadecimal, quoted, and read again.
+        connection.adapters.register_dumper(list, ListBinaryDumper)
+
+    return engine

@@ -8,8 +8,10 @@ from datetime import datetime
 from sqlalchemy import RowMapping, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects import sqlite
 
-from splynx_stripe.domain.inbox import InboxEvent, InboxSource, InboxState, NewInboxEvent
+from splynx_stripe.domain.errors import StaleWriteError
+from splynx_stripe.domain.inbox import InboxEnd, InboxEvent, InboxSource, InboxState, NewInboxEvent
 from splynx_stripe.domain.stripe import StripeAccount
+from splynx_stripe.store import inbox_arrays
 from splynx_stripe.store.prepared import PreparedConnection
 from splynx_stripe.store.rows import UnitPart, claim_of, claimed, insert_unless_there
 from splynx_stripe.store.tables import EVENT_IS_RECEIVED, inbox
@@ -65,7 +67,10 @@ class InboxRows(UnitPart):
         return self._inserted(_RECEIVE, _received(event))
 
     def receive_events(self, events: Sequence[NewInboxEvent]) -> Sequence[bool]:
-        new = self._new_of({_identity(event): _received(event) for event in reversed(events)})
+        rows: dict[_Identity, dict[str, object]] = {}
+        for event in events:
+            rows.setdefault(_identity(event), _received(event))
+        new = self._new_of(rows)
         answers = []
         for event in events:  # of the same event twice, the first is the new one
             answers.append(_identity(event) in new)
@@ -74,6 +79,10 @@ class InboxRows(UnitPart):
 
     def _new_of(self, rows: dict[_Identity, dict[str, object]]) -> set[_Identity]:
         """Inserts rows and gives the identities of those that were not there."""
+        if self._dialect == "postgresql":
+            values = inbox_arrays.received(list(rows.values()), self._connection.dialect)
+            result = self._connection.execute(inbox_arrays.RECEIVE, values)
+            return {(account, event_id) for account, event_id in result}
         connection: object = self._connection
         if isinstance(connection, PreparedConnection):
             inserted = connection.insert_all(_RECEIVE_MANY, list(rows.values()))
@@ -116,6 +125,19 @@ class InboxRows(UnitPart):
         }
         result = self._connection.execute(_FINISH, values)
         self._must_change_one(result, f"Event {event.event_id}")
+
+    def finish_inbox_events(self, ends: Sequence[InboxEnd]) -> None:
+        if self._dialect != "postgresql" or len(ends) == 1:
+            for end in ends:
+                self.finish_inbox(end.event, state=end.state, note=end.note)
+            return
+        values = inbox_arrays.finished(ends, self._connection.dialect)
+        result = self._connection.execute(inbox_arrays.FINISH, values)
+        if result.rowcount != len(ends):
+            raise StaleWriteError(
+                f"Of {len(ends)} events only {result.rowcount} were as they had been read."
+                " Nothing was written; end them one by one."
+            )
 
     def last_event_at(self, account: StripeAccount, source: str) -> datetime | None:
         values = {"account": account.key, "source": source}

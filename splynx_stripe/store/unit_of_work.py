@@ -13,6 +13,9 @@ fails, nobody knows and everybody gets `StoreUnavailableError`.
 Where several daemons share a database, another one may write a row between this unit's read and
 its guarded write. The unit is then run again on what is there now, as if it had come later; one
 that carries an old version or claim from outside fails again and its caller decides anew.
+
+A unit that is alone needs no savepoint, because the transaction itself undoes it; nor do events that one
+statement stores. Where such a unit fails, it is run again in a savepoint, and that decides.
 """
 
 from __future__ import annotations
@@ -169,8 +172,12 @@ class GroupCommitter:
         prepared = self._begin()
         try:
             outcomes: list[Outcome] = []
-            for kind, jobs in groupby(batch, key=_kind):
-                outcomes += _run_alike(prepared, kind, list(jobs))
+            if _is_one(batch):
+                outcomes = _run_as_one(prepared, batch)
+                prepared = prepared if outcomes else self._begin_anew(prepared)
+            if not outcomes:
+                for kind, jobs in groupby(batch, key=_kind):
+                    outcomes += _run_alike(prepared, kind, list(jobs))
             _commit(prepared)
         except BaseException:
             # Whatever state the connection is in, the next transaction gets a new one.
@@ -189,6 +196,11 @@ class GroupCommitter:
             raise _CannotBeginError from error
         return self._prepared
 
+    def _begin_anew(self, prepared: PreparedConnection) -> PreparedConnection:
+        if not prepared.rolled_back():
+            self._hang_up(broken=True)
+        return self._begin()
+
     def _hang_up(self, *, broken: bool) -> None:
         prepared, self._prepared = self._prepared, None
         if prepared is not None:
@@ -199,6 +211,28 @@ def _kind(job: Job) -> _Together | None:
     """Gives how works of the job's kind are done together; None for the ones done one by one."""
     together: _Together | None = getattr(type(job.work), "together", None)
     return together
+
+
+def _is_one(batch: Sequence[Job]) -> bool:
+    """Says whether all of the batch is done by one call, so that the transaction can undo it."""
+    kind = _kind(batch[0])
+    return len(batch) == 1 or (kind is not None and all(_kind(job) is kind for job in batch))
+
+
+def _run_as_one(connection: PreparedConnection, batch: Sequence[Job]) -> list[Outcome]:
+    """Runs it without a savepoint, which saves two statements. [] when it failed: undo and repeat."""
+    together, works = _kind(batch[0]), [job.work for job in batch]
+    unit = SqlUnit(connection)
+    try:
+        if together is not None and len(works) > 1:
+            return [Outcome(value=value) for value in together(unit, works)]
+        return [Outcome(value=works[0](unit))]
+    except DBAPIError as error:
+        if not is_refusal(error):
+            raise
+    except Exception:  # noqa: BLE001 - it is not swallowed: the unit is run again in a savepoint
+        return []
+    return []
 
 
 def _run_alike(

@@ -96,6 +96,38 @@ async def test_a_failing_unit_is_undone_alone(store: SqlStore) -> None:
     assert await store.read(_stored_ids) == {"evt_1", "evt_3"}
 
 
+async def test_a_unit_that_fails_while_it_is_alone_leaves_nothing_behind(store: SqlStore) -> None:
+    refused = replace(event("evt_refused"), event_id="")
+
+    failed = await _result(store, _receive_then_fail("evt_failed"))
+    impossible = await _result(store, lambda unit: unit.receive_event(refused))
+    passed = await _result(store, _receive("evt_passed"))
+
+    assert isinstance(failed, _OwnMistakeError)
+    assert isinstance(impossible, BrokenInvariantError)
+    assert passed is True
+    assert await store.read(_stored_ids) == {"evt_passed"}
+
+
+async def test_a_unit_that_is_alone_needs_no_savepoint(sqlite_url: str) -> None:
+    statements: list[str] = []
+    store = open_store(sqlite_url, clock=SystemClock(), ids=RandomIds())
+
+    def listen(connection: sqlite3.Connection, _entry: object) -> None:
+        connection.set_trace_callback(statements.append)
+
+    sqlalchemy_event.listen(store._writer, "connect", listen)
+    store._writer.dispose()
+    await store.run(_receive("evt_1"))
+    statements.clear()
+
+    await store.run(_receive("evt_2"))
+    await store.close()
+
+    said = [statement.split()[0] for statement in statements]
+    assert said == ["BEGIN", "INSERT", "COMMIT"]
+
+
 async def test_units_that_wait_together_share_one_commit(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

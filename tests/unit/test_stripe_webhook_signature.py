@@ -69,6 +69,14 @@ def test_what_stripe_signs_is_accepted() -> None:
     verify_webhook(BODY, signed(), [SECRET], NOW)
 
 
+@pytest.mark.parametrize("size", [0, 1, 2035, 2036, 2037, 4082, 4083, 4084, 512 * 1024])
+def test_a_body_of_any_length_has_the_signature_that_stripe_gives_it(size: int) -> None:
+    body = b"x" * size
+
+    assert verify_webhook(body, signed(body), [SECRET], NOW) == SECRET
+    assert reason_for(signed(body + b"y"), body=body) == "no_match"
+
+
 def test_old_and_new_secret_are_both_accepted_while_one_is_rolled() -> None:
     for signing in (SECRET, NEXT_SECRET):
         verify_webhook(BODY, signed(secret=signing), [NEXT_SECRET, SECRET], NOW)

@@ -21,6 +21,9 @@ from splynx_stripe.kit.secret import Secret
 TOLERANCE_S = 300
 """How far Stripe's clock and ours may be apart; Stripe's own default."""
 _MAX_HEADER_CHARS = 4096
+_PIECE_BYTES = 2047
+"""For longer ones hashlib gives the interpreter's lock away, and getting it back from the thread that
+writes takes many times the 10 µs of the sum itself."""
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
 _SENTENCES = {
@@ -95,10 +98,18 @@ def _matching(
     """Compares every pair, so that the time taken does not tell which one matched."""
     matched = None
     for secret in secrets:
-        expected = hmac.new(secret.reveal().encode(), signed, hashlib.sha256).hexdigest().encode()
+        expected = _signature(secret.reveal().encode(), signed)
         for signature in signatures:
             matched = secret if hmac.compare_digest(expected, signature) else matched
     return matched
+
+
+def _signature(key: bytes, signed: bytes) -> bytes:
+    """Computes the signature in pieces, which changes nothing but who waits for whom."""
+    code = hmac.new(key, digestmod=hashlib.sha256)
+    for start in range(0, len(signed), _PIECE_BYTES):
+        code.update(signed[start : start + _PIECE_BYTES])
+    return code.hexdigest().encode()
 
 
 def parse_envelope(body: bytes) -> StripeEvent:
