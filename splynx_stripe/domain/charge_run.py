@@ -29,6 +29,10 @@ from splynx_stripe.domain.stripe import StripeAccount
 PLAN_IS_GOOD_FOR = timedelta(hours=24)
 """A plan that nobody has confirmed for that long is canceled: it tells of yesterday."""
 
+PLAN_IS_CHARGED_FOR = timedelta(days=7)
+"""A confirmed run that was paused, or had to rest, for longer is canceled: who has paid by other ways
+meanwhile, or what a prepaid period is, is not what somebody has confirmed."""
+
 
 class RunState(StrEnum):
     """Where a run is."""
@@ -142,6 +146,12 @@ class ChargeRun:
         """Says whether its plan is too old to be confirmed."""
         waits = self.state in {RunState.READY, RunState.AWAITING_SECOND}
         return waits and self.planned_at is not None and now - self.planned_at > PLAN_IS_GOOD_FOR
+
+    def is_outdated(self, now: datetime) -> bool:
+        """Says whether it was confirmed so long ago that what is left of it must not be charged."""
+        goes_on = self.state in {RunState.RUNNING, RunState.PAUSED}
+        at = self.confirmed_at
+        return goes_on and at is not None and now - at > PLAN_IS_CHARGED_FOR
 
 
 class ItemStanding(StrEnum):

@@ -19,6 +19,12 @@ from splynx_stripe.domain.payment_kind import PaymentKind
 CARD_PERIOD = timedelta(days=30)
 """The period in which the tries of a card are counted."""
 
+CARD_TRIES_AT_MOST = 15
+"""How often card schemes let one card be charged for one debt in that period, by whatever route."""
+
+ACCOUNT_PERIOD = timedelta(days=30)
+"""For so long failed tries of a balance or a prepaid amount count: then it is another month's debt."""
+
 _AGAIN_AT_MOST = {PaymentKind.ACH: 2, PaymentKind.BECS: 2, PaymentKind.PAD: 1}
 """How often a bank debit may be presented again: NACHA's rules, and rule H1 of Payments Canada. BECS has
 no number; banks charge for each, so it gets that of ACH."""
@@ -81,18 +87,60 @@ def may_try(policy: RetryPolicy, method: Method, failed: Sequence[FailedTry], at
     return len(recent) < policy.card_tries
 
 
+def schemes_allow(
+    kind: PaymentKind, method_id: str, failed: Sequence[FailedTry], at: datetime
+) -> bool:
+    """Says whether the schemes let a method be charged for a debt that it has failed before.
+
+    It holds for everybody who charges, also for a run that a person has confirmed. A card that
+    expired, or that wanted its owner, may be tried by a run: banks renew cards. One that the bank has
+    refused for good may not, nor may a bank debit be presented again for anything but want of money.
+    """
+    own = [one for one in failed if one.method_id == method_id]
+    presented = [one for one in own if one.treatment is not Treatment.OURS]
+    if kind.is_bank:
+        is_refused = not all(one.treatment.allows_again for one in own)
+        return not is_refused and len(presented) <= _AGAIN_AT_MOST[kind]
+    if any(one.treatment is Treatment.NEVER for one in own):
+        return False
+    recent = [one for one in presented if at - one.failed_at < CARD_PERIOD]
+    return len(recent) < CARD_TRIES_AT_MOST
+
+
+def still_counting(
+    failed: Sequence[FailedTry], at: datetime, *, is_of_account: bool
+) -> list[FailedTry]:
+    """Gives the failed tries that count for a debt at a moment, in the same order.
+
+    A document is the same debt for ever. What an account owes has always the same name and is
+    another debt a month later; only what a bank has refused for good stays.
+    """
+    return [
+        one
+        for one in failed
+        if not is_of_account
+        or one.treatment is Treatment.NEVER
+        or at - one.failed_at < ACCOUNT_PERIOD
+    ]
+
+
 def moment_of(
     policy: RetryPolicy, first_failed_at: datetime, step: int, now: datetime
 ) -> datetime | None:
     """Gives when try number `step` (from 0) is due, in UTC; None after the last day of the list.
 
-    A moment that has passed becomes the next one within the hours.
+    A moment that has passed becomes the next one within the hours. For a later try that is not before
+    its distance from the one before: a daemon that was down for a week does not make up for all
+    tries within minutes.
     """
     if step >= len(policy.days):
         return None
     day = first_failed_at.astimezone(policy.timezone).date() + timedelta(days=policy.days[step])
     planned = datetime.combine(day, policy.opens_at, policy.timezone).astimezone(UTC)
-    return planned if planned > now else within_hours(policy, now)
+    if planned > now:
+        return planned
+    distance = policy.days[step] - policy.days[step - 1] if step else 0
+    return within_hours(policy, now + timedelta(days=distance))
 
 
 def within_hours(policy: RetryPolicy, now: datetime) -> datetime:

@@ -12,6 +12,7 @@ from splynx_stripe.domain.credential import Credential, in_order
 from splynx_stripe.domain.errors import BrokenInvariantError
 from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payable import PayableKind
+from splynx_stripe.domain.retry_policy import schemes_allow, still_counting
 from splynx_stripe.domain.smallest_charge import smallest_charge
 from splynx_stripe.domain.terms import Terms
 from splynx_stripe.flows.look import Look
@@ -64,12 +65,14 @@ def freeze_charge(
     stop = unattended_stop(unit)
     if stop:
         return Obstacle(ObstacleKind.STOPPED, stop)
-    credential = credential_for(unit, collection, look.terms, frozen.credential_id)
+    credential = credential_for(
+        unit, collection, look.terms, frozen.credential_id, at=frozen.prepared_at
+    )
     if credential is None:
         return Obstacle(
             ObstacleKind.NO_CREDENTIAL,
             f"Customer {collection.payable.customer_id} has no saved payment method that may be"
-            " charged here. Nothing was charged.",
+            " charged for this debt. Nothing was charged.",
         )
     amount = _amount(unit, collection, look.amount, frozen.at_most)
     if isinstance(amount, Obstacle):
@@ -95,14 +98,24 @@ def freeze_charge(
 
 
 def credential_for(
-    unit: Unit, collection: Collection, terms: Terms, wanted: str
+    unit: Unit, collection: Collection, terms: Terms, wanted: str, *, at: datetime
 ) -> Credential | None:
-    """Finds what may be charged: of this customer, in this Stripe account, of an offered kind (I8)."""
-    saved = unit.credentials_of(terms.account, collection.payable.customer_id)
+    """Finds what may be charged: of this customer, in this Stripe account, of an offered kind (I8).
+
+    What has failed for this debt as often as the schemes allow, or for good, may not.
+    """
+    payable = collection.payable
+    saved = unit.credentials_of(terms.account, payable.customer_id)
+    failed = still_counting(
+        unit.failed_tries(payable.key), at, is_of_account=payable.kind.is_of_account
+    )
     usable = [
         one
         for one in in_order(saved)
-        if one.is_usable and one.kind in terms.payment_kinds and wanted in {"", one.id}
+        if one.is_usable
+        and one.kind in terms.payment_kinds
+        and wanted in {"", one.id}
+        and schemes_allow(one.kind, one.payment_method_id, failed, at)
     ]
     return usable[0] if usable else None
 

@@ -36,7 +36,7 @@ from splynx_stripe.flows.charge_run_lane import PAGE, Lane, LaneWorker, together
 from splynx_stripe.flows.charge_run_plan import PLANNER, RunPlanner
 from splynx_stripe.flows.charge_run_rooms import ChargeRunRooms
 from splynx_stripe.flows.charge_run_summary import RunSummary
-from splynx_stripe.flows.charge_runs import STALE, cancel_run
+from splynx_stripe.flows.charge_runs import cancel_run, why_too_old
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.safe_stop import unattended_stop
 from splynx_stripe.kit.backoff import Backoff, Dice
@@ -100,8 +100,10 @@ class ChargeRunEngine:
         now, now_s = self._rooms.clock.now(), self._rooms.clock.monotonic()
         runs = await self._rooms.store.read(lambda unit: unit.live_charge_runs())
         for run in runs:
-            if run.is_stale(now):
-                await self._cancel(run, STALE)
+            too_old = why_too_old(run, now)
+            if too_old:
+                await self._cancel(run, too_old)
+        runs = [run for run in runs if not why_too_old(run, now)]
         self._rests = {run.id: self._rests[run.id] for run in runs if run.id in self._rests}
         return [
             run

@@ -205,7 +205,8 @@ class LaneWorker:
 
     async def _charge(self, run: ChargeRun, item: RunItem) -> ChargeResult:
         at_most: Money | None = item.amount
-        if not item.collection_id and item.payable.kind.document_kind is None:
+        has_document = item.payable.kind.document_kind is not None
+        if not has_document and not await self._is_decided(item):
             at_most = await self._last_look.at_most(run, item)
             if at_most is None:
                 return ChargeResult(ChargeStanding.PAID)
@@ -216,15 +217,23 @@ class LaneWorker:
             credential_id=item.credential_id,
             at_most=at_most,
             origin=item.origin,
+            still_wanted=lambda unit: _is_running(unit, run.id),
         )
         return await self._charger.charge(
             order, on_lease=lambda unit, collection: self._begin(unit, run, item, collection)
         )
 
+    async def _is_decided(self, item: RunItem) -> bool:
+        """Says whether an earlier turn of the item has written down how much is charged."""
+        if not item.collection_id:
+            return False
+        attempts = await self._rooms.store.read(lambda unit: unit.attempts_of(item.collection_id))
+        return bool(attempts)
+
     def _begin(self, unit: Unit, run: ChargeRun, item: RunItem, collection: Collection) -> None:
         """Remembers the collection in the commit that takes the lease, or refuses to begin."""
-        current, present = unit.charge_run(run.id), unit.run_item(run.id, item.number)
-        if current is None or current.state is not RunState.RUNNING:
+        present = unit.run_item(run.id, item.number)
+        if not _is_running(unit, run.id):
             raise _NotItsTurnError
         if present is None or present.standing not in OPEN_STANDINGS:
             raise _NotItsTurnError
@@ -282,12 +291,13 @@ class LaneWorker:
             present = unit.run_item(item.run_id, item.number)
             if present is None or present.standing not in OPEN_STANDINGS:
                 return  # it was left when the run was canceled
+            stands = _left_if_canceled(unit, item.run_id, standing)
             after = replace(
                 present,
-                standing=standing,
+                standing=stands,
                 collection_id=collection_id or _kept(present, standing),
                 note=note,
-                ended_at=None if standing in OPEN_STANDINGS else now,
+                ended_at=None if stands in OPEN_STANDINGS else now,
             )
             if after != present:
                 unit.save_run_item(after, seen=present.standing)
@@ -297,6 +307,18 @@ class LaneWorker:
 
 def _item(unit: Unit, run_id: str, number: int) -> RunItem | None:
     return unit.run_item(run_id, number)
+
+
+def _is_running(unit: Unit, run_id: str) -> bool:
+    run = unit.charge_run(run_id)
+    return run is not None and run.state is RunState.RUNNING
+
+
+def _left_if_canceled(unit: Unit, run_id: str, standing: ItemStanding) -> ItemStanding:
+    """Turns "waits for its turn again" into "left" where the run was canceled meanwhile."""
+    run = unit.charge_run(run_id)
+    is_over = run is not None and run.state is RunState.CANCELED
+    return ItemStanding.LEFT if is_over and standing in OPEN_STANDINGS else standing
 
 
 def _open_page(unit: Unit, lane: Lane, after: int) -> Sequence[RunItem]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import NoReturn
 
 from splynx_stripe.domain.audit import AuditEntry
@@ -32,6 +33,12 @@ OnPlan = Callable[[Unit, ChargeRun], None]
 """Takes part in the commit of a new run, or of the one that is there already."""
 
 STALE = "The plan was made more than a day ago and nobody confirmed it."
+OUTDATED = (
+    "The run was confirmed more than a week ago, so what is left of it is not charged any more. Plan it"
+    " anew."
+)
+NOBODY_IN_PARTICULAR = "admin:0"
+"""The actor of an administrator of whom Splynx does not say who it is: no one of two different persons."""
 _HAS_ITS_CONFIRMATION = frozenset({RunState.RUNNING, RunState.PAUSED, RunState.DONE})
 
 
@@ -73,8 +80,9 @@ class ChargeRuns(ChargeRunViews):
 
         def work(unit: Unit) -> ChargeRun:
             known = None if dry_run else unit.live_charge_run(selection.fingerprint)
-            if known is not None and known.is_stale(now):
-                cancel_run(unit, known, actor, STALE, self._rooms)
+            too_old = why_too_old(known, now) if known is not None else ""
+            if known is not None and too_old:
+                cancel_run(unit, known, actor, too_old, self._rooms)
                 known = None
             if known is None:
                 unit.add_charge_run(fresh)
@@ -128,7 +136,7 @@ class ChargeRuns(ChargeRunViews):
         """Lets a paused run go on.
 
         Raises:
-            RunRefusedError: there is no such run, or it is not paused.
+            RunRefusedError: there is no such run, it is not paused, or it is too old.
         """
         now = self._rooms.clock.now()
         entry = AuditEntry(now, "charge_run.resumed", actor, facts={"run": run_id})
@@ -198,11 +206,9 @@ class ChargeRuns(ChargeRunViews):
 
     def _second(self, unit: Unit, run: ChargeRun, actor: str) -> ChargeRun:
         if actor == run.confirmed_by or actor.startswith("rule:"):
-            raise RunRefusedError(
-                RunRefusal.SAME_PERSON,
-                "You have confirmed this run already; another administrator has to. Nothing was"
-                " charged.",
-            )
+            _refuse_person()
+        if actor == NOBODY_IN_PARTICULAR:  # it may be the same person
+            _refuse_person()
         now = self._rooms.clock.now()
         entry = AuditEntry(now, "charge_run.confirmed", actor, facts={"run": run.id})
         after = replace(run_step(run, RunNews.CONFIRMED), second_by=actor, second_at=now)
@@ -211,6 +217,8 @@ class ChargeRuns(ChargeRunViews):
     async def _move(self, run_id: str, news: RunNews, entry: AuditEntry) -> ChargeRun:
         def work(unit: Unit) -> ChargeRun:
             run = _required(unit, run_id)
+            if news is RunNews.RESUMED and run.is_outdated(entry.at):
+                raise RunRefusedError(RunRefusal.TOO_OLD, OUTDATED)
             try:
                 after = run_step(run, news)
             except ValueError:
@@ -218,6 +226,13 @@ class ChargeRuns(ChargeRunViews):
             return _written(unit, after, entry)
 
         return await self._rooms.store.run(work)
+
+
+def why_too_old(run: ChargeRun, now: datetime) -> str:
+    """Says in a sentence why a run must not be charged any more by its age; "" when it may."""
+    if run.is_stale(now):
+        return STALE
+    return OUTDATED if run.is_outdated(now) else ""
 
 
 def _written(unit: Unit, run: ChargeRun, entry: AuditEntry) -> ChargeRun:
@@ -244,6 +259,14 @@ def _required(unit: Unit, run_id: str) -> ChargeRun:
     if run is None:
         raise RunRefusedError(RunRefusal.NOT_FOUND, "There is no such charge run.")
     return run
+
+
+def _refuse_person() -> NoReturn:
+    raise RunRefusedError(
+        RunRefusal.SAME_PERSON,
+        "You have confirmed this run already, or it is not known who you are; another administrator"
+        " has to. Nothing was charged.",
+    )
 
 
 def _refuse_state(run: ChargeRun) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Protocol
@@ -54,6 +54,10 @@ class RecoveryUnit(Protocol):
         self, since: datetime, until: datetime, limit: int
     ) -> Sequence[Recovery]:
         """Lists recoveries of all partners that failed or changed in a period, oldest first."""
+        ...
+
+    def recovery_counts(self) -> Mapping[RecoveryState, int]:
+        """Counts all recoveries by state; a state without any is left out."""
         ...
 
     def add_failed_try(self, payable_key: str, failed: FailedTry) -> bool:

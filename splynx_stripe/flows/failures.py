@@ -15,7 +15,7 @@ from splynx_stripe.domain.collection import Collection
 from splynx_stripe.domain.decline import Decline, Treatment, classify
 from splynx_stripe.domain.effect import StoredEffect
 from splynx_stripe.domain.notice import NoticeKind
-from splynx_stripe.domain.payable import PayableKind
+from splynx_stripe.domain.payable import Payable, PayableKind
 from splynx_stripe.domain.recovery import (
     Course,
     Decision,
@@ -24,7 +24,7 @@ from splynx_stripe.domain.recovery import (
     decide,
     recovery_after_failure,
 )
-from splynx_stripe.domain.retry_policy import FailedTry, Method, RetryPolicy
+from splynx_stripe.domain.retry_policy import FailedTry, Method, RetryPolicy, still_counting
 from splynx_stripe.domain.stripe import PaymentFailure, StripeAccount
 from splynx_stripe.flows.failure_ports import FailureRules
 from splynx_stripe.flows.notices import Fact, Notices, debt_facts
@@ -189,6 +189,13 @@ def failure_facts(failure: PaymentFailure, treatment: Treatment) -> dict[str, st
     }
 
 
+def failed_tries_of(unit: Unit, payable: Payable, now: datetime) -> list[FailedTry]:
+    """Gives the failed tries of a debt that count for the limits, oldest first."""
+    return still_counting(
+        unit.failed_tries(payable.key), now, is_of_account=payable.kind.is_of_account
+    )
+
+
 def methods_of(unit: Unit, account: StripeAccount, customer_id: int) -> list[Method]:
     """Gives the saved methods of a customer that may be charged, in the customer's order."""
     return [
@@ -210,7 +217,7 @@ def _decision(
     course = Course(
         opened_at=before.opened_at if before is not None and goes_on else fresh.opened_at,
         step=before.step if before is not None and goes_on else 0,
-        failed=unit.failed_tries(fresh.payable.key),
+        failed=failed_tries_of(unit, fresh.payable, now),
         methods=methods_of(unit, fresh.account, fresh.payable.customer_id),
     )
     return decide(policy, course, now)

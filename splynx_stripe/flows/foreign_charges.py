@@ -24,7 +24,6 @@ _BACK = timedelta(days=30)
 """How far back it is looked: about the longest time for which anybody retries."""
 _AHEAD = timedelta(days=1)
 """Stripe's clock may be ahead of ours."""
-_MANY = 1000
 _MAY_TAKE_MONEY = frozenset(
     {
         PaymentIntentStatus.PROCESSING,
@@ -92,11 +91,7 @@ def _told(collection: Collection, intent: PaymentIntent) -> str:
 
 def _known(unit: Unit, *, collection: Collection) -> tuple[str, bool]:
     """Gives the id of this installation, and whether a case about the debt is open."""
-    subject = collection.payable.key
-    is_told = any(
-        case.kind is CaseKind.FOREIGN_CHARGE and case.subject == subject
-        for case in unit.cases(only_open=True, limit=_MANY)
-    )
+    is_told = unit.is_case_open(CaseKind.FOREIGN_CHARGE, collection.payable.key)
     return unit.installation().id, is_told
 
 

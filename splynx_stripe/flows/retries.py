@@ -20,6 +20,7 @@ from splynx_stripe.domain.errors import (
     RetryableError,
     StaleWriteError,
 )
+from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.recovery import (
     LIVE_RECOVERY_STATES,
     Course,
@@ -33,7 +34,7 @@ from splynx_stripe.domain.recovery import (
 from splynx_stripe.domain.retry_policy import within_hours
 from splynx_stripe.flows.charge import ChargeOrder, ChargeResult, ChargeStanding
 from splynx_stripe.flows.failure_ports import FailureRules
-from splynx_stripe.flows.failures import methods_of, write_tries_ended
+from splynx_stripe.flows.failures import failed_tries_of, methods_of, write_tries_ended
 from splynx_stripe.flows.notices import Notices
 from splynx_stripe.flows.ports import Unit
 from splynx_stripe.flows.recoveries import record_recovery
@@ -52,6 +53,8 @@ _BANKS_TAKE = timedelta(hours=6)
 _PUT_OFF = timedelta(minutes=15)
 _BUSY = timedelta(hours=1)
 _PENDING = timedelta(days=1)
+_PUT_OFF_FOR = timedelta(days=30)
+"""So long after the last day of the policy a try may be put off; then it is given up (I10)."""
 _ENDED_EVERY = timedelta(minutes=5)
 _ENDED_FOR = timedelta(days=60)
 """For so long an ended recovery is looked at for money that came after all."""
@@ -82,12 +85,23 @@ class Charging(Protocol):
         ...
 
 
+class LastLook(Protocol):
+    """Looks once more how much may be charged, where no document says it (`RetryLook`)."""
+
+    async def at_most(self, recovery: Recovery) -> Money | None:
+        """Gives the most that may be charged now; None when nothing is owed any more."""
+        ...
+
+
 class Retries:
     """One round of everything that is due about recoveries."""
 
-    def __init__(self, rooms: Rooms, charging: Charging, rules: FailureRules) -> None:
+    def __init__(
+        self, rooms: Rooms, charging: Charging, last_look: LastLook, rules: FailureRules
+    ) -> None:
         self._rooms = rooms
         self._charging = charging
+        self._last_look = last_look
         self._rules = rules
         self._notices = Notices(rules, rooms.ids)
         self._ended_looked_at: datetime | None = None
@@ -139,19 +153,28 @@ class Retries:
         trying = await self._rooms.store.run(lambda unit: self._begun(unit, recovery.id))
         if trying is None:
             return
+        result = await self._try(trying)
+        await self._rooms.store.run(lambda unit: self._conclude(unit, trying, result))
+        self._rooms.wake()
+
+    async def _try(self, trying: Recovery) -> ChargeResult:
+        at_most: Money | None = trying.amount
+        if not trying.try_collection_id:  # else it is decided already how much is charged
+            at_most = await self._last_look.at_most(trying)
+        if at_most is None:
+            return ChargeResult(ChargeStanding.PAID)
         order = ChargeOrder(
             payable=trying.payable,
             route=Route.RETRY,
             actor=_ACTOR,
             credential_id=trying.credential_id,
-            at_most=trying.amount,
+            at_most=at_most,
             origin=trying.origin,
+            still_wanted=lambda unit: _is_going_on(unit, trying),
         )
-        result = await self._charging.charge(
+        return await self._charging.charge(
             order, on_lease=lambda unit, collection: _remember(unit, trying, collection)
         )
-        await self._rooms.store.run(lambda unit: self._conclude(unit, trying, result))
-        self._rooms.wake()
 
     def _begun(self, unit: Unit, recovery_id: str) -> Recovery | None:
         """Commits that a try is going on; None where there is nothing to charge now."""
@@ -189,7 +212,7 @@ class Retries:
         course = Course(
             opened_at=recovery.opened_at,
             step=recovery.step,
-            failed=unit.failed_tries(payable.key),
+            failed=failed_tries_of(unit, payable, now),
             methods=methods_of(unit, recovery.account, payable.customer_id),
         )
         chosen = choose(self._rules.retry_policy(payable.partner_id), course, now)
@@ -216,6 +239,10 @@ class Retries:
 
     def _put_off(self, unit: Unit, recovery: Recovery, wait: timedelta, now: datetime) -> None:
         policy = self._rules.retry_policy(recovery.payable.partner_id)
+        planned = timedelta(days=max(policy.days, default=0))
+        if now - recovery.opened_at > planned + _PUT_OFF_FOR:
+            self._give_up(unit, recovery, RecoveryReason.NO_MORE_DAYS, now)
+            return
         after = recovery_step(
             recovery, RecoveryNews.TRY_PUT_OFF, now, next_at=within_hours(policy, now + wait)
         )
@@ -242,11 +269,7 @@ def _remember(unit: Unit, trying: Recovery, collection: Collection) -> None:
         StaleWriteError: somebody has stopped or taken over the recovery. Nothing is charged.
     """
     current = unit.recovery(trying.id)
-    if (
-        current is None
-        or current.state is not RecoveryState.TRYING
-        or current.tries != trying.tries
-    ):
+    if current is None or not _is_going_on(unit, trying):
         raise StaleWriteError(
             f"The retries of {trying.payable.key} were stopped meanwhile. Nothing was charged."
         )
@@ -254,6 +277,16 @@ def _remember(unit: Unit, trying: Recovery, collection: Collection) -> None:
         unit.save_recovery(
             replace(current, try_collection_id=collection.id, collection_id=collection.id)
         )
+
+
+def _is_going_on(unit: Unit, trying: Recovery) -> bool:
+    """Says whether a try is still the one that goes on: nobody has stopped or taken it over."""
+    current = unit.recovery(trying.id)
+    return (
+        current is not None
+        and current.state is RecoveryState.TRYING
+        and current.tries == trying.tries
+    )
 
 
 def _follow_up_is_coming(unit: Unit, recovery: Recovery) -> bool:

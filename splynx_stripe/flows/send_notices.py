@@ -9,6 +9,7 @@ request harmless.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -61,6 +62,8 @@ _LATER = timedelta(minutes=30)
 _LOST_AFTER = timedelta(minutes=5)
 """After so long a request that was about to leave is taken for lost: its answer was never read."""
 _TRY_SOON = timedelta(minutes=10)
+_LATEST_START = timedelta(hours=20)
+"""How long after it was written a notice may be due first: some wait for the hours of the office."""
 _RETRIES = Backoff(first_s=60, ceiling_s=3600)
 _DIRECTLY = frozenset({AttemptState.PREPARED, AttemptState.UNKNOWN, AttemptState.PROCESSING})
 _HAS_MONEY = frozenset({CollectionState.SETTLED, CollectionState.BOOKED})
@@ -110,12 +113,15 @@ class NoticeSender:
         links: LinkMaker,
         rules: FailureRules,
         words: NoticeWords,
+        *,
+        on_end: Callable[[Notice], None] | None = None,
     ) -> None:
         self._rooms = rooms
         self._splynx = splynx
         self._links = links
         self._rules = rules
         self._words = words
+        self._on_end = on_end
 
     async def tick(self) -> None:
         """Sends what is due, bounded; one that fails does not stop the others."""
@@ -126,11 +132,7 @@ class NoticeSender:
                 unit.notices_due(now, _AT_ONCE),
             )
         )
-        for notice in lost:
-            await self._end(
-                notice, NoticeState.UNKNOWN, "The program stopped while it was sending."
-            )
-        for notice in due:
+        for notice in (*lost, *due):
             try:
                 await self._deal_with(notice)
             except StaleWriteError:
@@ -138,13 +140,17 @@ class NoticeSender:
 
     async def _deal_with(self, notice: Notice) -> None:
         now = self._rooms.clock.now()
-        if now - notice.made_at > TELLABLE_FOR + (notice.due_at - notice.made_at):
+        if notice.state is NoticeState.SENDING:
+            note = "The program stopped while it was sending."
+            await self._end(notice, NoticeState.UNKNOWN, note)
+            return
+        if now - _news_since(notice) > TELLABLE_FOR:
             await self._end(notice, NoticeState.DROPPED, notice.note or "It is too late to say it.")
             return
         try:
             ready = await self._ready(notice)
         except _CANNOT_ASK as error:
-            await self._wait(notice, str(error), now)
+            await self._wait(replace(notice, tries=notice.tries + 1), str(error), now)
         except (RejectedError, BrokenInvariantError) as error:
             await self._end(notice, NoticeState.REFUSED, str(error))
         else:
@@ -155,9 +161,9 @@ class NoticeSender:
             case _Drop():
                 await self._end(notice, NoticeState.DROPPED, ready.note)
             case _Later():
-                await self._rooms.store.run(
-                    lambda unit: unit.save_notice(replace(notice, due_at=ready.at, note=ready.note))
-                )
+                now = self._rooms.clock.now()
+                later = replace(notice, due_at=ready.at, note=ready.note, changed_at=now)
+                await self._rooms.store.run(lambda unit: unit.save_notice(later))
             case _:
                 await self._send(notice, ready)
 
@@ -228,7 +234,8 @@ class NoticeSender:
         except OutcomeUnknownError as error:
             await self._end(sending, NoticeState.UNKNOWN, str(error))
         except RetryableError as error:
-            await self._wait(replace(sending, state=NoticeState.WAITING), str(error), now)
+            waiting = replace(sending, state=NoticeState.WAITING, changed_at=notice.changed_at)
+            await self._wait(waiting, str(error), now)
         except (RejectedError, BrokenInvariantError) as error:
             await self._end(sending, NoticeState.REFUSED, str(error))
         else:
@@ -248,10 +255,9 @@ class NoticeSender:
                 )
 
     async def _wait(self, notice: Notice, note: str, now: datetime) -> None:
-        wait_s = _RETRIES.delay_s(max(notice.tries, 1), self._rooms.dice)
+        wait_s = _RETRIES.delay_s(notice.tries, self._rooms.dice)
         log.warning("notice.waits", extra={"notice": notice.id, "error": note})
         after = replace(notice, due_at=now + timedelta(seconds=wait_s), note=note)
-        after = replace(after, tries=max(notice.tries, 1), changed_at=now)
         await self._rooms.store.run(lambda unit: unit.save_notice(after))
 
     async def _end(self, notice: Notice, state: NoticeState, note: str) -> None:
@@ -271,6 +277,8 @@ class NoticeSender:
                     _record(unit, "notice.dropped", after, now)
 
         await self._rooms.store.run(work)
+        if self._on_end is not None:
+            self._on_end(after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +287,15 @@ class _Ready:
 
     recipient: str
     message: Message
+
+
+def _news_since(notice: Notice) -> datetime:
+    """Gives the moment from which on a notice gets old.
+
+    It is the last at which it was not yet the time to say it; troubles with sending do not count,
+    so that they end (I10).
+    """
+    return notice.changed_at or notice.made_at + _LATEST_START
 
 
 def _standing(unit: Unit, notice: Notice) -> _Standing:

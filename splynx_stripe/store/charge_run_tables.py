@@ -147,6 +147,11 @@ Index(
     unique=True,
 )
 Index(
+    "ix_charge_run_items_owner",
+    charge_run_items.c.run_id,
+    charge_run_items.c.splynx_customer_id,
+)
+Index(
     "uq_charge_run_items_link",
     charge_run_items.c.payable_key,
     unique=True,

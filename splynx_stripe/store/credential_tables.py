@@ -166,6 +166,7 @@ Index(
 )
 Index("ix_credentials_stripe_customer", credentials.c.account, credentials.c.stripe_customer_id)
 Index("ix_credentials_mandate", credentials.c.account, credentials.c.mandate_id)
+Index("ix_credentials_owner", credentials.c.splynx_customer_id)
 
 payment_account_mirrors = Table(
     "payment_account_mirrors",

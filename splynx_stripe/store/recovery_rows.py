@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import RowMapping, and_, bindparam, exists, or_, select, text, update
+from sqlalchemy import RowMapping, and_, bindparam, exists, func, or_, select, text, update
 
 from splynx_stripe.domain.collection import CollectionState
 from splynx_stripe.domain.decline import Treatment
@@ -92,6 +92,7 @@ _CHANGED = (
     .order_by(_r.changed_at, _r.id)
     .limit(bindparam("limit"))
 )
+_COUNTS = select(_r.state, func.count().label("count")).group_by(_r.state)
 _ADD_TRY = insert_unless_there(failed_tries, [_f.attempt_id])
 _TRIES = (
     select(failed_tries)
@@ -158,6 +159,10 @@ class RecoveryRows(UnitPart):
     ) -> Sequence[Recovery]:
         values = {"since": since, "until": until, "limit": limit}
         return [_recovery(row) for row in self._connection.execute(_CHANGED, values).mappings()]
+
+    def recovery_counts(self) -> Mapping[RecoveryState, int]:
+        rows = self._connection.execute(_COUNTS, {}).mappings()
+        return {RecoveryState(row["state"]): row["count"] for row in rows}
 
     def add_failed_try(self, payable_key: str, failed: FailedTry) -> bool:
         values = {

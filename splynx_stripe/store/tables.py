@@ -237,6 +237,12 @@ Index(
     sqlite_where=text(EFFECT_IS_PENDING),
     postgresql_where=text(EFFECT_IS_PENDING),
 )
+Index(
+    "ix_effects_kind",
+    effects.c.kind,
+    sqlite_where=text(EFFECT_IS_PENDING),
+    postgresql_where=text(EFFECT_IS_PENDING),
+)
 Index("ix_effects_attempt", effects.c.attempt_id)
 
 inbox = Table(

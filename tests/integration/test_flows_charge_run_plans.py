@@ -27,6 +27,7 @@ from splynx_stripe.domain.charge_selection import (
 from splynx_stripe.domain.collection import CollectionState
 from splynx_stripe.domain.guardrails import GuardrailKind, Guardrails
 from splynx_stripe.domain.money import Money
+from splynx_stripe.flows.charge import ChargeFlow
 from splynx_stripe.sandbox.faults import FaultRule
 from splynx_stripe.store.unit import SqlUnit
 from tests.integration.charge_run_house import (
@@ -315,6 +316,30 @@ async def test_a_prepaid_amount_that_was_paid_since_the_plan_is_not_charged(
     assert town.intents() == []
 
 
+async def test_a_prepaid_amount_that_was_paid_while_the_daemon_was_dead_is_not_charged(
+    town: Town, house: ChargeRunHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It died between the lease and the attempt, so nothing was decided yet."""
+    await house.save_card(customer=MONTHLY)
+    selection = Selection(ChargeKind.PREPAID, customer_ids=(MONTHLY,), uses_balance=True)
+    run = await house.plan(selection)
+    await house.runs.confirm(run.id, actor=OFFICE)
+
+    async def died(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ChargeFlow, "_commit_attempt", died)
+        with pytest.raises(MemoryError):
+            await house.engine.tick()
+    town.splynx.state.billings[MONTHLY].deposit = Decimal("100.0000")
+    await house.engine.tick()
+
+    [view] = await house.items(run.id)
+    assert (view.outcome, view.item.note) == (O.NOT_CHARGED, "paid")
+    assert town.intents() == []
+
+
 async def test_a_plan_goes_on_where_splynx_stopped_answering(
     town: Town, house: ChargeRunHouse
 ) -> None:
@@ -374,4 +399,20 @@ async def test_a_debt_that_is_being_tried_again_by_itself_is_left_to_its_recover
     [item] = await house.items(early.id)
     assert (item.outcome, item.item.note) == (O.NOT_CHARGED, "recovery")
     assert await house.verdicts(late.id) == {"202611000042": (V.SKIP, R.RECOVERY)}
+    assert town.intents() == []
+
+
+async def test_whoever_splynx_does_not_name_is_no_second_administrator(
+    town: Town, house: ChargeRunHouse
+) -> None:
+    await house.save_card()
+    limit(house, second_above=Money(100_00, "EUR"))
+    run = await house.plan(ANNAS)
+    await house.runs.confirm(run.id, actor=OFFICE)
+
+    with pytest.raises(RunRefusedError) as refused:
+        await house.runs.confirm(run.id, actor="admin:0")
+    await house.engine.tick()
+
+    assert refused.value.refusal is RunRefusal.SAME_PERSON
     assert town.intents() == []

@@ -173,6 +173,41 @@ async def test_a_plan_of_yesterday_cannot_be_confirmed_and_makes_room_for_a_new_
     assert (new.state, new.id != old.id) == (RunState.READY, True)
 
 
+async def test_a_run_that_was_paused_for_more_than_a_week_charges_nothing_any_more(
+    town: Town, house: ChargeRunHouse
+) -> None:
+    await house.save_card()
+    run = await house.plan()
+    await house.runs.confirm(run.id, actor=OFFICE)
+    await house.runs.pause(run.id, actor=OFFICE)
+    town.clock.advance(timedelta(days=7, seconds=1))
+
+    with pytest.raises(RunRefusedError) as refused:
+        await house.runs.resume(run.id, actor=OFFICE)
+    await house.engine.tick()
+
+    assert refused.value.refusal is RunRefusal.TOO_OLD
+    assert (await house.view(run.id)).run.state is RunState.CANCELED
+    assert town.intents() == []
+
+
+async def test_a_run_does_not_go_on_by_itself_after_a_stop_that_lasted_for_weeks(
+    town: Town, house: ChargeRunHouse
+) -> None:
+    await house.save_card()
+    run = await house.plan()
+    await house.runs.confirm(run.id, actor=OFFICE)
+    await house.runs.stop_charging(actor=OFFICE, reason="Wrong prices.")
+    await house.engine.tick()
+    town.clock.advance(timedelta(days=14))
+    await house.runs.resume_charging(actor=OFFICE, note="They are right now.")
+
+    await house.engine.tick()
+
+    assert (await house.view(run.id)).run.state is RunState.CANCELED
+    assert town.intents() == []
+
+
 async def test_the_emergency_stop_halts_a_run_at_once_and_it_goes_on_afterwards(
     town: Town, house: ChargeRunHouse
 ) -> None:

@@ -213,6 +213,28 @@ async def test_what_could_not_be_said_for_days_is_not_news_any_more(
     assert await states(home) == [_S.DROPPED]
 
 
+async def test_a_notice_is_not_tried_for_ever_while_splynx_does_not_answer_and_ever_less_often(
+    town: Town, home: FailureHouse
+) -> None:
+    """I10."""
+    home.rules.policy = replace(home.rules.policy, days=())
+    await fail(home)
+    town.spoil_splynx("/api/2.0/admin/customers/customer/17", "GET", times=9_999)
+    waits: list[timedelta] = []
+    [notice] = await home.written()
+    for _ in range(200):
+        await home.sender.tick()
+        [notice] = await home.written()
+        if notice.state is not _S.WAITING:
+            break
+        waits.append(notice.due_at - town.clock.now())
+        town.clock.advance(waits[-1])
+
+    assert notice.state is _S.DROPPED
+    assert max(waits) >= HOUR / 2
+    assert waits[0] <= 3 * MINUTE
+
+
 async def test_a_planned_debit_is_announced_once_where_the_scheme_wants_it(
     home: FailureHouse,
 ) -> None:

@@ -117,3 +117,13 @@ def test_a_hundred_percent_means_that_nothing_waits() -> None:
     done = RunView(run(), plan=plan, outcomes={O.SUCCEEDED: Tally(1000)})
 
     assert (nearly.percent_done, done.percent_done) == (99, 100)
+
+
+def test_what_is_left_of_a_run_is_not_charged_more_than_a_week_after_it_was_confirmed() -> None:
+    week, second = timedelta(days=7), timedelta(seconds=1)
+
+    for state in (S.RUNNING, S.PAUSED):
+        confirmed = run(state, planned_at=NOW, confirmed_by="admin:1", confirmed_at=NOW)
+        assert not confirmed.is_outdated(NOW + week)
+        assert confirmed.is_outdated(NOW + week + second)
+    assert not run(S.READY, planned_at=NOW).is_outdated(NOW + 2 * week)

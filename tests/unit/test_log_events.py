@@ -34,6 +34,7 @@ def events_of(path: Path) -> Iterator[str]:
             "_Said",
             "_record",
             "record_credential",
+            "record_recovery",
         }
         if not is_log and not is_said:
             continue

@@ -18,6 +18,8 @@ from splynx_stripe.domain.retry_policy import (
     RetryPolicy,
     may_try,
     moment_of,
+    schemes_allow,
+    still_counting,
     within_hours,
 )
 
@@ -121,3 +123,56 @@ def test_what_was_our_own_mistake_counts_for_no_limit() -> None:
     ours = [tried(CARD, treatment=Treatment.OURS, number=number) for number in range(20)]
 
     assert may_try(POLICY, CARD, ours, NOW)
+
+
+def test_after_a_long_outage_the_tries_do_not_come_all_at_once() -> None:
+    weeks_later = NOW + timedelta(days=30)
+
+    second = moment_of(POLICY, NOW, 1, weeks_later)
+    third = moment_of(POLICY, NOW, 2, weeks_later)
+
+    assert second == weeks_later + timedelta(days=2)
+    assert third == weeks_later + timedelta(days=4)
+
+
+def test_schemes_count_a_card_for_thirty_days_and_a_bank_debit_for_ever() -> None:
+    of_card = [tried(CARD, number=number) for number in range(15)]
+    bank = Method("cred_2", "pm_2", PaymentKind.ACH)
+    of_bank = [tried(bank, number=number) for number in range(3)]
+    later = NOW + timedelta(days=400)
+
+    assert schemes_allow(CARD.kind, CARD.method_id, of_card[1:], NOW)
+    assert not schemes_allow(CARD.kind, CARD.method_id, of_card, NOW)
+    assert schemes_allow(CARD.kind, CARD.method_id, of_card, later)
+    assert schemes_allow(bank.kind, bank.method_id, of_bank[1:], NOW)
+    assert not schemes_allow(bank.kind, bank.method_id, of_bank, later)
+
+
+@pytest.mark.parametrize(
+    ("treatment", "card_may", "bank_may"),
+    [
+        (Treatment.RETRY_LATER, True, True),
+        (Treatment.OURS, True, True),
+        (Treatment.NEW_METHOD, True, False),
+        (Treatment.AUTHENTICATE, True, False),
+        (Treatment.NEVER, False, False),
+    ],
+)
+def test_a_run_may_try_a_card_that_may_have_been_renewed_but_no_debit_that_was_refused(
+    treatment: Treatment, *, card_may: bool, bank_may: bool
+) -> None:
+    bank = Method("cred_2", "pm_2", PaymentKind.ACH)
+
+    for method, may in ((CARD, card_may), (bank, bank_may)):
+        failed = [tried(method, treatment=treatment)]
+        assert schemes_allow(method.kind, method.method_id, failed, NOW) is may
+
+
+def test_what_an_account_owed_long_ago_is_another_debt_and_a_document_stays_the_same() -> None:
+    long_ago, lately = tried(CARD), tried(CARD, number=2)
+    blocked = tried(CARD, number=3, treatment=Treatment.NEVER)
+    now = NOW + timedelta(days=31)
+    failed = [long_ago, blocked, replace(lately, failed_at=now)]
+
+    assert still_counting(failed, now, is_of_account=False) == failed
+    assert still_counting(failed, now, is_of_account=True) == failed[1:]

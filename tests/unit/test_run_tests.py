@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tools.container_run import ContainerRun, judged
+from tools.count import Count
 from tools.measured import Measured
-from tools.run_tests import Count, judged
+from tools.run_tests import compiled_once
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +32,65 @@ def test_the_container_test_is_judged_by_its_last_line_and_its_exit_code(
     printed: str, returncode: int, count: Count
 ) -> None:
     assert judged(printed, returncode) == count
+
+
+def stand_in(project: Path, *lines: str, limit_s: float = 60) -> ContainerRun:
+    """Begins a container test that is only a few lines of Python."""
+    return ContainerRun(project, program=(sys.executable, "-c", "\n".join(lines)), limit_s=limit_s)
+
+
+def test_the_container_test_waits_for_its_turn_and_is_counted_at_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = stand_in(tmp_path, "told = input()", "print('install-test: 7 checks passed;', told)")
+    still_runs = run.is_running
+    run.go()
+
+    counted = run.finish()
+
+    assert still_runs, "it waits"
+    assert counted == Count(failed=1), "its last line must be the one that says so"
+    assert "7 checks passed; go" in capsys.readouterr().out
+
+
+def test_a_container_test_that_ends_before_its_turn_is_counted_as_it_says(tmp_path: Path) -> None:
+    run = stand_in(tmp_path, "print('install-test: skipped: no root')")
+    run._running.wait()
+    run.go()
+
+    assert run.finish() == Count(skipped=1)
+
+
+def test_a_container_test_that_never_ends_is_ended_and_has_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = stand_in(tmp_path, "import time", "input()", "time.sleep(600)", limit_s=0.2)
+    run.go()
+
+    assert run.finish() == Count(failed=1)
+    assert not run.is_running
+    assert "not done" in capsys.readouterr().out
+
+
+def test_a_container_test_ends_with_the_others_when_they_are_interrupted(tmp_path: Path) -> None:
+    run = stand_in(tmp_path, "input()")
+
+    run.abandon()
+
+    assert not run.is_running
+
+
+def test_all_processes_share_what_is_compiled_and_none_of_it_is_beside_the_code(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "one.py").write_text("")
+    environment = compiled_once({**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    environment["PYTHONPYCACHEPREFIX"] = str(tmp_path / "compiled")
+
+    subprocess.run([sys.executable, "-c", "import one"], cwd=tmp_path, env=environment, check=True)
+
+    assert list((tmp_path / "compiled").rglob("one.*.pyc")) != []
+    assert not (tmp_path / "__pycache__").exists()
 
 
 def test_counts_add_up() -> None:

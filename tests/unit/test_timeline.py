@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from splynx_stripe.domain.payable import Payable, PayableKind
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.domain.timeline import sentence_of, tell
 
+PRODUCT = Path(__file__).parents[2] / "splynx_stripe"
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 PAYABLE = Payable(1, 17, PayableKind.INVOICE, 1042, "202611000042", "EUR")
 COLLECTION = Collection("col_1", PAYABLE, Route.PORTAL, CollectionState.SETTLED, NOW)
@@ -77,12 +80,44 @@ def test_a_story_without_an_attempt_is_a_story_too() -> None:
     + [f"collection.{state}" for state in CollectionState]
     + ["attempt.declined", "payment.booked", "statement.recorded"],
 )
-def test_everything_that_can_happen_has_a_sentence(event: str) -> None:
+def test_everything_that_can_happen_to_a_debt_has_a_sentence(event: str) -> None:
     """A missing fact is an ellipsis and not a crash."""
     sentence = sentence_of(entry(event))
 
     assert re.fullmatch(r"[A-Z].*\.", sentence), sentence
     assert event not in sentence
+
+
+def recorded_events() -> set[str]:
+    """Finds the names of all events that the program writes into the audit log."""
+    calls = [
+        node
+        for path in PRODUCT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"AuditEntry", "record_credential"}
+    ]
+    arguments = [
+        value for call in calls for value in (*call.args, *(k.value for k in call.keywords))
+    ]
+    words = [
+        node.value
+        for each in arguments
+        for node in ast.walk(each)
+        if isinstance(node, ast.Constant)
+    ]
+    return {
+        word for word in words if isinstance(word, str) and re.fullmatch(r"[a-z_]+\.[a-z_]+", word)
+    }
+
+
+def test_every_event_of_the_audit_log_has_a_sentence() -> None:
+    """What has none would be shown to the office as `event key=value`."""
+    events = recorded_events()
+
+    assert {"payment.booked", "settings.changed", "credential.died", "case.closed"} <= events
+    assert [name for name in sorted(events) if name in sentence_of(entry(name))] == []
 
 
 def test_a_declined_card_is_explained_in_stripes_words() -> None:

@@ -6,7 +6,12 @@ import pytest
 
 from splynx_stripe.domain.errors import NotPermittedError, OutcomeUnknownError, RetryableError
 from splynx_stripe.domain.splynx import Viewer
-from splynx_stripe.web.identity import CannotIdentifyError, Identity
+from splynx_stripe.web.identity import (
+    KNOWN_BEFORE_FOR_S,
+    KNOWN_FOR_S,
+    CannotIdentifyError,
+    Identity,
+)
 from tests.integration.web_stage import ANNA, BEN, FakeClock, FakeViewers
 
 
@@ -104,6 +109,32 @@ async def test_a_silent_splynx_is_not_a_logout(error: Exception) -> None:
     assert await scene.who(f"PHPSESSID={ANNA}") == 17
 
 
+async def test_a_session_that_was_accepted_is_known_again_without_being_believed() -> None:
+    scene = Scene()
+    cookies = f"PHPSESSID={ANNA}"
+
+    assert scene.identity.session_known_before(cookies) == ""
+    await scene.who(cookies)
+    scene.clock.move(KNOWN_FOR_S + 1)
+
+    known = scene.identity.session_known_before(f"other={'z' * 26}; {cookies}")
+    assert known
+    assert ANNA not in known
+    del scene.viewers.sessions[ANNA]
+    assert await scene.who(cookies) is None
+    assert scene.identity.session_known_before(cookies) == ""
+
+
+async def test_an_accepted_session_is_forgotten_after_half_a_day() -> None:
+    scene = Scene()
+    cookies = f"PHPSESSID={ANNA}"
+    await scene.who(cookies)
+
+    scene.clock.move(KNOWN_BEFORE_FOR_S)
+
+    assert scene.identity.session_known_before(cookies) == ""
+
+
 async def test_a_flood_of_sessions_does_not_grow_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -114,3 +145,18 @@ async def test_a_flood_of_sessions_does_not_grow_the_memory(
         await scene.who(f"PHPSESSID={number:026}")
 
     assert len(scene.identity._remembered) == 10
+
+
+async def test_many_logged_in_customers_do_not_grow_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("splynx_stripe.web.identity._KNOWN_BEFORE_AT_MOST", 10)
+    scene = Scene()
+    for number in range(50):
+        scene.viewers.sessions[f"{number:026}"] = Viewer(customer_id=number + 1)
+
+    for number in range(50):
+        await scene.who(f"PHPSESSID={number:026}")
+
+    assert len(scene.identity._accepted_until) == 10
+    assert scene.identity.session_known_before(f"PHPSESSID={49:026}")

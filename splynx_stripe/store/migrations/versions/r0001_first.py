@@ -226,6 +226,7 @@ def _create_effects() -> None:
     )
     _index("ix_effects_attempt", "effects", ["attempt_id"])
     _index("ix_effects_due", "effects", ["next_at", "id"], where="state = 'pending'")
+    _index("ix_effects_kind", "effects", ["kind"], where="state = 'pending'")
 
 
 def _create_inbox() -> None:

@@ -182,6 +182,7 @@ def _index_credentials() -> None:
     _index("ix_credentials_customer", "credentials", ["account", "splynx_customer_id", "position"])
     _index("ix_credentials_stripe_customer", "credentials", ["account", "stripe_customer_id"])
     _index("ix_credentials_mandate", "credentials", ["account", "mandate_id"])
+    _index("ix_credentials_owner", "credentials", ["splynx_customer_id"])
 
 
 def _create_mirrors() -> None:

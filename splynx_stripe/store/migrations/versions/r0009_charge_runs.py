@@ -33,6 +33,7 @@ def upgrade() -> None:
     _create_runs()
     _create_totals()
     _create_items()
+    _index_items()
     _keep_the_plan()
     _create_stops()
 
@@ -166,8 +167,14 @@ def _create_items() -> None:
             name="ck_charge_run_items_collection",
         ),
     )
+
+
+def _index_items() -> None:
     op.create_index(
         "uq_charge_run_items_debt", "charge_run_items", ["run_id", "payable_key"], unique=True
+    )
+    op.create_index(
+        "ix_charge_run_items_owner", "charge_run_items", ["run_id", "splynx_customer_id"]
     )
     _partial(
         "uq_charge_run_items_link",
