@@ -46,7 +46,8 @@ test-browser: $(READY) ## The pages in Chromium, phone and desktop; screenshots 
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/browser
 
 .PHONY: check
-check: lint types imports tidy ## The gates: ruff, mypy, import-linter, the tidy test.
+check: $(READY) ## The gates: ruff, mypy, import-linter, the tidy test.
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target types lint imports tidy
 
 .PHONY: lint
 lint: $(READY) ## Formatting and lint rules.
@@ -78,6 +79,15 @@ sabotage: $(READY) ## Deliberate bugs, each of which the simulation must find (s
 .PHONY: bench
 bench: $(READY) ## Benchmarks as ratios in one run; writes docs/performance.md.
 	@$(BIN)/python -m bench
+
+.PHONY: bench-charge
+bench-charge: $(READY) ## A charge run of ITEMS (1000) against Stripe's rate and latency; last line: the figures and ok or missed.
+	@$(BIN)/python -m bench.charges --items $(or $(ITEMS),1000)
+
+.PHONY: kill-runs
+kill-runs: $(READY) ## kill -9, KILLS (20) times in a charge run of ITEMS (1000); ledgers as if undisturbed.
+	@KILL_RUN_ITEMS=$(or $(ITEMS),1000) KILL_RUN_KILLS=$(or $(KILLS),20) \
+	  $(BIN)/python -m pytest -q tests/acceptance/test_killed_charge_runs.py
 
 .PHONY: bench-peers
 bench-peers: $(READY) ## The same against dj-stripe and stripe-sync-engine, in environments of their own.

@@ -7,7 +7,7 @@ mkdir -p "$1"
 if git rev-parse --git-dir >/dev/null 2>&1; then
   git ls-files -z --cached --others --exclude-standard
 else
-  find . \( -path ./.cache -o -path ./.venv -o -path ./dist \) -prune -o -type f -print0
+  find . \( -path ./.cache -o -path ./.venv -o -path ./dist -o -path ./artefacts \) -prune -o -type f -print0
 fi | while IFS= read -r -d '' file; do
   case $file in tests/* | bench/*) continue ;; esac
   [ ! -e "$file" ] || printf '%s\0' "$file"

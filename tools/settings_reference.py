@@ -6,11 +6,13 @@ import argparse
 import inspect
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
+from splynx_stripe.config.auto_charge import AUTO_CHARGE, AutoChargeRule
 from splynx_stripe.config.business import BusinessSettings, Section
 from splynx_stripe.config.document import DEFAULT_PARTNER, all_sections, json_schema
 
@@ -58,6 +60,7 @@ def settings_page() -> str:
     parts = [_HEAD]
     for path, section in all_sections().items():
         parts.append(_section_text(path, section))
+    parts.append(_section_text((f"{AUTO_CHARGE}[]",), AutoChargeRule))
     return "\n".join(parts)
 
 
@@ -80,7 +83,8 @@ def _section_text(path: tuple[str, ...], section: type[Section]) -> str:
 def _rows(path: tuple[str, ...], section: type[Section]) -> Iterator[str]:
     for name, field in section.model_fields.items():
         inherited = path[:1] == ("partners",) and name in BusinessSettings.model_fields
-        if (*path, name) in all_sections() or name == "partners" or inherited:
+        has_its_own = not path and name in {"partners", AUTO_CHARGE}
+        if (*path, name) in all_sections() or has_its_own or inherited:
             continue
         cells = (
             f"`{name}`",
@@ -93,13 +97,20 @@ def _rows(path: tuple[str, ...], section: type[Section]) -> Iterator[str]:
 
 
 def _values(section: type[Section], name: str) -> str:
-    definitions = json_schema()["$defs"]
+    schema = _schema()
+    definitions = schema["$defs"]
     found: object = None
     if isinstance(definitions, dict):
-        holder = definitions.get(section.__name__, json_schema())
+        holder = definitions.get(section.__name__, schema)
         properties = holder.get("properties") if isinstance(holder, dict) else None
         found = properties.get(name) if isinstance(properties, dict) else None
     return _values_of(found)
+
+
+@cache
+def _schema() -> Mapping[str, object]:
+    """Making it takes a tenth of a second, and every setting is looked up in it."""
+    return json_schema()
 
 
 def _values_of(shape: object) -> str:

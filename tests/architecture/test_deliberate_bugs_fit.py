@@ -12,15 +12,17 @@ from tests.simulation.sabotage import StalePatchError, apply, copy_tree
 
 
 def test_every_deliberate_bug_still_fits_the_product(tmp_path: Path) -> None:
-    for number, bug in enumerate(BUGS):
-        tree = tmp_path / str(number)
-        copy_tree(tree)
+    copy_tree(tmp_path / "tree")
+    product = tmp_path / "tree" / "splynx_stripe"
+    for bug in BUGS:
+        files = {product / patch.file for patch in bug.patches}
+        whole = {path: path.read_text(encoding="utf-8") for path in files}
 
-        apply(bug, tree)
+        apply(bug, tmp_path / "tree")
 
-        for patch in bug.patches:
-            path = tree / "splynx_stripe" / patch.file
+        for path, text in whole.items():
             compile(path.read_text(encoding="utf-8"), str(path), "exec")
+            path.write_text(text, encoding="utf-8")
 
 
 def test_a_bug_that_does_not_fit_any_more_is_an_error(tmp_path: Path) -> None:

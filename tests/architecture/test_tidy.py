@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,11 @@ def modules() -> Iterator[Path]:
     return (path for path in tracked_files() if path.suffix == ".py")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -69,7 +75,7 @@ def public_functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFu
 def problems_of(path: Path, root: Path = ROOT) -> list[str]:
     """Finds what breaks a rule in one module."""
     text = path.read_text()
-    tree = ast.parse(text)
+    tree = parsed(path)
     name = path.relative_to(root)
     problems = []
     if text.count("\n") > MAX_MODULE_LINES:
@@ -116,7 +122,7 @@ def test_public_functions_of_the_product_have_a_docstring() -> None:
         f"{path.relative_to(ROOT)}:{function.lineno} {function.name}"
         for path in modules()
         if path.is_relative_to(ROOT / "splynx_stripe") and "sandbox" not in path.parts
-        for function in public_functions(ast.parse(path.read_text()))
+        for function in public_functions(parsed(path))
         if not function.name.startswith("_")
         and ast.get_docstring(function) is None
         and not _is_small_or_inherited(function)
