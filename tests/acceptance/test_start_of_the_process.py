@@ -86,7 +86,7 @@ async def test_a_connected_daemon_says_that_it_is_ready(town: Town) -> None:
     async def ready() -> tuple[int, str]:
         return await town.daemon.get("/stripe/readyz")
 
-    assert await ready() == (200, json.dumps({"ready": True, "reasons": []}))
+    assert await ready() == (200, json.dumps({"ready": True, "reasons": [], "notes": []}))
 
 
 class NotifySocket:

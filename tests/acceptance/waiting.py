@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from splynx_stripe.kit.clock import SystemClock
 
-PATIENCE_S = 25.0
+PATIENCE_S = 60.0
 """Longer than anything takes on a busy machine; a test that works never waits for it."""
 
 _LOOK_EVERY_S = 0.02

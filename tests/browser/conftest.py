@@ -29,7 +29,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_PATIENCE_MS = 15_000
+_PATIENCE_MS = 30_000
 """Longer than anything takes on a busy machine."""
 
 expect.set_options(timeout=_PATIENCE_MS)

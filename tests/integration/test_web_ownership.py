@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from tests.integration.web_stage import (
     TERMS,
 )
 
+FIGURES = re.compile(r" \S+$", re.MULTILINE)
+"""What was counted or measured; any digits may be in it."""
+
 
 @pytest.fixture
 async def house(tmp_path: Path, sqlite_url: str) -> AsyncIterator[House]:
@@ -42,6 +46,8 @@ async def test_no_address_shows_a_customer_what_belongs_to_another(house: House)
                 continue  # a plain link shows its document to whoever has it
             answer = await house.stage.page(f"{address.path}{query}", session=BEN)
             text = answer.text.replace("item_id=202611000042", "")
+            if address.path.endswith("/metrics"):
+                text = FIGURES.sub("", text)
             shown += [(address.path, query, one) for one in of_anna if one in text]
             if address.is_office:
                 assert answer.status == 302
@@ -94,6 +100,15 @@ PAULS_VIEW: Mapping[str, tuple[str, int]] = {
     "admin-credentials-result": ("?setup=set_9", 404),
     "admin-credentials-removal": ("", 404),
     "admin-accounts": ("", 200),
+    "admin-recoveries": ("?customer=17", 200),
+    "admin-rules": ("", 200),
+    "admin-rules-edit": ("?rule=rule_1", 404),
+    "admin-rules-forecast": ("", 200),
+    "admin-charge": ("?of=run_1", 404),
+    "admin-runs": ("", 200),
+    "admin-run": ("", 404),
+    "admin-run-progress": ("", 404),
+    "admin-run-result": ("", 404),
     "oauth-callback": ("?state=x&code=y", 409),
 }
 """Every page of the office, how an administrator of partner 2 asks it for things of partner 1."""
@@ -116,6 +131,18 @@ PAULS_FORMS: Mapping[str, tuple[Mapping[str, str], int]] = {
     "admin-accounts-webhook": ({"partner": "default"}, 403),
     "admin-accounts-rotate": ({"partner": "default"}, 403),
     "admin-accounts-release": ({"partner": "default"}, 403),
+    "admin-recoveries-retry": ({"recovery": "rcv_1"}, 200),
+    "admin-recoveries-stop": ({"recovery": "rcv_1"}, 200),
+    "admin-rules-save": ({"id": "rule_1", "version": "1", "name": "x", "kind": "invoices"}, 422),
+    "admin-rules-switch": ({"rule": "rule_1", "enabled": ""}, 404),
+    "admin-rules-delete": ({"rule": "rule_1"}, 404),
+    "admin-charge-plan": ({"again": "run_1"}, 404),
+    "admin-charge-stop": ({"reason": "mine"}, 403),
+    "admin-charge-resume": ({"note": "mine"}, 403),
+    "admin-run-confirm": ({"seen": "ready"}, 404),
+    "admin-run-pause": ({"confirmed": "yes"}, 404),
+    "admin-run-resume": ({"confirmed": "yes"}, 404),
+    "admin-run-cancel": ({"confirmed": "yes"}, 404),
 }
 OF_PARTNER_1 = ("202611000042", "Anna", "4242", "6789", "pi_1", "ch_1", "acct_1SandboxDefault")
 
