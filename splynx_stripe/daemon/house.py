@@ -16,20 +16,27 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from splynx_stripe.config import Settings
 from splynx_stripe.daemon.accounts_wing import AccountsGround, AccountsWing
 from splynx_stripe.daemon.audit_journal import AuditJournal
+from splynx_stripe.daemon.charge_wing import ChargeWing, charge_wing
 from splynx_stripe.daemon.credentials import CredentialWing, credential_rooms, not_connected
 from splynx_stripe.daemon.customers_wing import CustomerFigures, Doors, customer_sync
+from splynx_stripe.daemon.failures_wing import FailureDoors, SettingsFailureRules, failure_jobs
+from splynx_stripe.daemon.filter_names import SplynxFilterNames
 from splynx_stripe.daemon.gateways import client_session, splynx_gateway, stripe_gateway
 from splynx_stripe.daemon.listener import BACKLOG
 from splynx_stripe.daemon.not_connected import NotConnected
 from splynx_stripe.daemon.remembered_terms import RememberedTerms
+from splynx_stripe.daemon.rules_wing import RulesWing, rules_wing
 from splynx_stripe.daemon.settings_trials import OutsideTrials
+from splynx_stripe.domain.effect import EffectKind
 from splynx_stripe.domain.installation import Installation
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.flows.ask_stripe import StripeAsker
+from splynx_stripe.flows.charge import ChargeFlow
 from splynx_stripe.flows.customer_sync import TICK
 from splynx_stripe.flows.due_work import DueWorkFlow
 from splynx_stripe.flows.effect_handlers import effect_handlers
-from splynx_stripe.flows.effects import Effects
+from splynx_stripe.flows.effects import EffectHandler, Effects
+from splynx_stripe.flows.failures import FollowUpFailure
 from splynx_stripe.flows.inbox import Inbox
 from splynx_stripe.flows.late_returns import LateReturns
 from splynx_stripe.flows.links import Links, LinkSplynx
@@ -40,14 +47,16 @@ from splynx_stripe.flows.page_settings import PageSettings
 from splynx_stripe.flows.pay import PayFlow
 from splynx_stripe.flows.poll import Poll
 from splynx_stripe.flows.ports import Store
+from splynx_stripe.flows.recoveries import Recoveries
 from splynx_stripe.flows.rooms import Rooms
-from splynx_stripe.flows.safe_stop import money_stop
+from splynx_stripe.flows.safe_stop import charging_stop, money_stop, told_of_stop
 from splynx_stripe.gateways.splynx.gateway import SplynxHttpGateway
 from splynx_stripe.gateways.stripe.gateway import StripeSdkGateway
 from splynx_stripe.kit.backoff import system_dice
 from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.ids import IdSource
 from splynx_stripe.kit.keyed_lock import KeyedLock
+from splynx_stripe.kit.rate_limit import Priority
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.kit.tasks import Supervisor
 from splynx_stripe.schedule.clock_watch import ClockWatch
@@ -58,6 +67,7 @@ from splynx_stripe.store.errors import StoreUnavailableError
 from splynx_stripe.store.store import SqlStore
 from splynx_stripe.web.access_log import QuerylessAccessLogger
 from splynx_stripe.web.app import create_app
+from splynx_stripe.web.charge_desk import ChargeDesk
 from splynx_stripe.web.deps import (
     CustomerPages,
     EventInbox,
@@ -68,6 +78,7 @@ from splynx_stripe.web.deps import (
     WebhookEndpoint,
     origin_of,
 )
+from splynx_stripe.web.notice_words import WrittenNotices
 from splynx_stripe.web.settings_desk import SettingsDesk
 
 SHUTDOWN_S = 25.0
@@ -112,6 +123,10 @@ class House:
         self._registry = _registry()
         self._leader: Leader | None = None
         self._stand_for_leader: Callable[[], None] = _nobody
+        self._charging_rooms: Rooms | None = None
+        self._charging: ChargeWing | None = None
+        self._filter_names: SplynxFilterNames | None = None
+        self._rules: RulesWing | None = None
         self._runner: web.AppRunner | None = None
 
     async def start(self, sockets: list[socket.socket]) -> None:
@@ -151,6 +166,7 @@ class House:
         tasks = await self._stack.enter_async_context(Supervisor())
         splynx = splynx_gateway(settings, session, foundation.store, foundation.clock)
         self._splynx = splynx
+        self._filter_names = SplynxFilterNames(splynx, foundation.clock)
         woken = _Bell()
         stripe = stripe_gateway(settings, session, foundation.clock)
         rooms = Rooms(
@@ -180,7 +196,15 @@ class House:
         late_returns = LateReturns(rooms, stripe.disputes)
         inbox = Inbox(rooms, asker, [self._credentials.events, late_returns])
         look_after = LookAfter(rooms, asker)
-        effects = Effects(rooms, effect_handlers(rooms, asker) | self._credentials.handlers)
+        rules = SettingsFailureRules(settings)
+        following: dict[EffectKind, EffectHandler] = {
+            EffectKind.FOLLOW_UP_FAILURE: FollowUpFailure(rooms, rules)
+        }
+        # People at pages go before bookings and charge runs.
+        patient_splynx = splynx.with_priority(Priority.BACKGROUND)
+        handlers = effect_handlers(replace(rooms, splynx=patient_splynx), asker)
+        handlers = handlers | self._credentials.handlers | following
+        effects = Effects(rooms, handlers)
         due_work = DueWorkFlow(rooms.store, inbox=inbox, effects=effects, look_after=look_after)
         self._pump = Pump(
             Flows(due_work, inbox, effects, look_after),
@@ -193,14 +217,24 @@ class House:
         tasks.keep("credentials", self._credentials.round.run)
         self._accounts = self._accounts_wing(stripe)
         customers = Doors(splynx.customers, splynx, stripe.customers)
-        self._begin_schedule(rooms, asker, tasks, customers)
+        self._charging_rooms = replace(
+            rooms,
+            splynx=patient_splynx,
+            stripe=stripe.with_priority(Priority.BACKGROUND),
+        )
+        self._begin_schedule(rooms, asker, tasks, customers, splynx)
         door = self._accounts.door(inbox)
         pay = PayFlow(rooms, asker)
         overview = CustomerOverview(rooms, pay)
         return self._pages(_Answering(pay, overview, door, splynx, splynx))
 
     def _begin_schedule(
-        self, rooms: Rooms, asker: StripeAsker, tasks: Supervisor, customers: Doors
+        self,
+        rooms: Rooms,
+        asker: StripeAsker,
+        tasks: Supervisor,
+        customers: Doors,
+        splynx: SplynxHttpGateway,
     ) -> None:
         """Starts the periodic jobs; of several daemons only the leader's do anything."""
         foundation = self._foundation
@@ -220,6 +254,21 @@ class House:
             leads=lambda: leader.leads,
         )
         jobs.also(self._customer_sync(fenced.store, customers).tick, TICK)
+        words = WrittenNotices(self._site())
+        patient = splynx.with_priority(Priority.BACKGROUND)
+        retrying = replace(self._charging_rooms or rooms, store=fenced.store)
+        retry = ChargeFlow(retrying, StripeAsker(retrying))
+        doors = FailureDoors(retry, patient, patient, patient.charge_listings, words)
+        rules = SettingsFailureRules(self._settings)
+        for job, every in failure_jobs(retrying, doors, rules, self._registry):
+            jobs.also(job, every)
+        self._charging = self._charge_wing(rooms, fenced.store, splynx)
+        for job, every in self._charging.jobs:
+            jobs.also(job, every)
+        listings = splynx.with_priority(Priority.BACKGROUND).charge_listings
+        self._rules = rules_wing(self._settings, rooms, fenced.store, listings)
+        for job, every in self._rules.jobs:
+            jobs.also(job, every)
         leader.on_lead = jobs.hurry
         self._jobs, self._leader = jobs, leader
         jobs.start()
@@ -230,6 +279,17 @@ class House:
             )
             tasks.keep("accounts", keeper.run)
         self._stand_for_leader = lambda: tasks.keep("leader", leader.run)
+
+    def _charge_wing(self, rooms: Rooms, fenced: Store, splynx: SplynxHttpGateway) -> ChargeWing:
+        """Joins charge runs; a run's item may be charged by the engine while a page looks at it."""
+        patient = self._charging_rooms or rooms
+        return charge_wing(
+            self._settings,
+            rooms,
+            replace(patient, store=fenced),
+            splynx.with_priority(Priority.BACKGROUND).charge_listings,
+            self._registry,
+        )
 
     def _customer_sync(self, store: Store, doors: Doors) -> CustomerFigures:
         foundation = self._foundation
@@ -263,6 +323,7 @@ class House:
             overview=flows.overview,
             inbox=flows.inbox,
             operations=Operations(foundation.store),
+            recoveries=Recoveries(AuditJournal(foundation.store), foundation.clock),
             links=Links(
                 AuditJournal(foundation.store), flows.documents, foundation.clock, foundation.ids
             ),
@@ -270,22 +331,34 @@ class House:
             clock=foundation.clock,
             ids=foundation.ids,
             signing_key=Secret(foundation.installation.signing_key.hex()),
-            site=Site(
-                public_url=settings.public_url or "http://127.0.0.1/stripe",
-                splynx_url=settings.splynx.url or "http://127.0.0.1/",
-                session_cookie=settings.splynx.session_cookie,
-                stripe_js_url=settings.stripe.js_url,
-                stripe_api_origin=origin_of(settings.stripe.api_base),
-                language=settings.business(None).language,
-                timezone=ZoneInfo(settings.splynx.timezone),
-            ),
+            site=self._site(),
             webhook_endpoint=self._webhook_endpoints().get,
             readiness=self._reasons_not_ready,
+            notes=self._notes,
             stripe_account_id=self._stripe_account_id,
             registry=self._registry,
             settings=self._settings_desk(),
             credentials=self._credentials.desk if self._credentials else not_connected(settings),
             accounts=lambda: self._accounts.desk if self._accounts else None,
+            charging=self._charge_desk,
+            rules=lambda: self._rules.desk if self._rules else None,
+        )
+
+    def _charge_desk(self) -> ChargeDesk | None:
+        if self._charging is None or self._filter_names is None:
+            return None
+        return ChargeDesk(self._charging.runs, self._filter_names)
+
+    def _site(self) -> Site:
+        settings = self._settings
+        return Site(
+            public_url=settings.public_url or "http://127.0.0.1/stripe",
+            splynx_url=settings.splynx.url or "http://127.0.0.1/",
+            session_cookie=settings.splynx.session_cookie,
+            stripe_js_url=settings.stripe.js_url,
+            stripe_api_origin=origin_of(settings.stripe.api_base),
+            language=settings.business(None).language,
+            timezone=ZoneInfo(settings.splynx.timezone),
         )
 
     def _settings_desk(self) -> SettingsDesk:
@@ -305,6 +378,13 @@ class House:
 
     def _webhook_endpoints(self) -> dict[str, WebhookEndpoint]:
         return self._accounts.webhook_endpoints() if self._accounts else {}
+
+    async def _notes(self) -> list[str]:
+        try:
+            stop = await self._foundation.store.read(charging_stop)
+        except StoreUnavailableError:
+            return []  # it is a reason not to be ready
+        return [] if stop is None else [told_of_stop(stop)]
 
     async def _reasons_not_ready(self) -> list[str]:
         reasons = [f"Not connected yet: {sentence}" for sentence in self._settings.missing]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NoReturn
 
 from splynx_stripe.config import Settings
@@ -13,7 +12,7 @@ from splynx_stripe.domain.mail import Mail
 from splynx_stripe.domain.payable import Payable
 from splynx_stripe.domain.splynx import Document, DocumentKind, Receipt, SplynxCustomer, Viewer
 from splynx_stripe.domain.stripe import StripeAccount, StripeEvent
-from splynx_stripe.flows.overview import Overview, PastPayment
+from splynx_stripe.flows.overview import History, Overview
 from splynx_stripe.flows.pay import DocumentQuery, PaymentStart, PaymentView
 
 
@@ -49,9 +48,7 @@ class NotConnected:
     async def top_up(self, customer_id: int, amount_text: str, token: str) -> PaymentView:
         self._refuse()
 
-    async def history(
-        self, customer_id: int, *, before: str, limit: int
-    ) -> tuple[Sequence[PastPayment], str]:
+    async def history(self, customer_id: int, *, before: str, limit: int) -> History:
         self._refuse()
 
     async def receipt(self, customer_id: int, splynx_payment_id: int) -> Receipt | None:

@@ -12,6 +12,7 @@ from splynx_stripe.domain.payment_kind import PaymentKind
 from splynx_stripe.domain.recovery import Recovery
 from splynx_stripe.flows.card_reminders import CardReminders
 from splynx_stripe.flows.charge import ChargeFlow
+from splynx_stripe.flows.charge_last_look import RetryLook
 from splynx_stripe.flows.links import Links
 from splynx_stripe.flows.notices import Notices
 from splynx_stripe.flows.office_digest import OfficeDigest
@@ -53,6 +54,13 @@ class FailureHouse:
     @property
     def town(self) -> Town:
         return self.house.town
+
+    def another_daemon(self) -> Retries:
+        """Makes the retries of a daemon that has just started."""
+        rooms = self.house.rooms
+        assert isinstance(rooms.splynx, SplynxHttpGateway)
+        look = RetryLook(rooms.store, rooms.splynx.charge_listings)
+        return Retries(rooms, self.charges.flow, look, self.rules)
 
     async def go_on(self) -> None:
         """Does everything that is due now: effects, tries, what follows them, and notices."""
@@ -124,7 +132,7 @@ async def open_failures(
         yield FailureHouse(
             charges=ChargeHouse(credentials, flow),
             rules=rules,
-            retries=Retries(rooms, flow, rules),
+            retries=Retries(rooms, flow, RetryLook(rooms.store, splynx.charge_listings), rules),
             sender=NoticeSender(rooms, splynx, links, rules, WrittenNotices(SITE)),
             reminders=CardReminders(rooms.store, rules, rooms.clock, rooms.ids),
             digest=OfficeDigest(rooms.store, rules, rooms.clock, rooms.ids),

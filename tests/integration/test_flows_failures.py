@@ -15,7 +15,6 @@ from splynx_stripe.domain.recovery import RecoveryReason, RecoveryState
 from splynx_stripe.domain.retry_policy import NextMethod
 from splynx_stripe.flows.charge import ChargeStanding
 from splynx_stripe.flows.recoveries import recovery_of, take_over_recovery
-from splynx_stripe.flows.retries import Retries
 from tests.integration.charge_house import CARD_TO_CONFIRM, LOST_CARD, POOR_CARD
 from tests.integration.failure_house import DAY, OFFICE, FailureHouse, open_failures
 from tests.integration.flow_town import CREATE, EMPTY_BANK, HOUR, MINUTE, Town, open_town
@@ -236,7 +235,7 @@ async def test_a_crash_between_the_lease_and_the_end_makes_no_second_charge(
     town.spoil_stripe(CREATE, "POST", when="after", action="drop", times=1)
     await home.retries.tick()
 
-    again = Retries(home.house.rooms, home.charges.flow, home.rules)
+    again = home.another_daemon()
     town.clock.advance(timedelta(hours=1))
     await home.house.pump.drain()
     await again.tick()
