@@ -11,7 +11,7 @@ from tests.simulation.stripe_raw import Json
 from tests.simulation.stripe_side import StripeSide
 
 HOUR_S = 3600.0
-_SETTLE_S = (0.0, 20.0, 300.0, 1800.0, 5 * HOUR_S, 26 * HOUR_S, 4 * 24 * HOUR_S)
+_SETTLE_S: tuple[float, ...] = (0.0, 20.0, 300.0, 1800.0, 5 * HOUR_S, 26 * HOUR_S, 4 * 24 * HOUR_S)
 _RETURN_S = (0.0, 0.2, 3.0, 60.0, 1200.0, 7 * HOUR_S, 60 * HOUR_S)
 _SOON_S = 600.0
 """How long a bank takes for a debit that somebody entered when the story was over."""
@@ -34,12 +34,14 @@ class Street(Protocol):
 class Banks:
     """Answers each debit later. `before_settling` sees a debit just before its bank speaks.
 
-    `on_returned` hears of what came back. With `returns_all` every debit comes back.
+    `on_returned` hears of what came back. With `returns_all` every debit comes back; `settles_s` is
+    how long they may take.
     """
 
     def __init__(self, street: Street) -> None:
         self._street = street
         self.returns_all = False
+        self.settles_s = _SETTLE_S
         self.before_settling: Callable[[Json], None] = lambda _intent: None
         self.on_returned: Callable[[Json, Json], None] = lambda _intent, _dispute: None
 
@@ -50,14 +52,17 @@ class Banks:
 
     async def _settle(self, intent: Json, word: str) -> None:
         street = self._street
-        await self._wait(street.rng.choice(_SETTLE_S) * (0.5 + street.rng.random()))
+        await self._wait(street.rng.choice(self.settles_s) * (0.5 + street.rng.random()))
         if intent["status"] != "processing":
             return
         self.before_settling(intent)
+        if word == "bank_closed":
+            street.stripe.fail(intent, "account_closed", "")
+            return
         if word in {"bank_fail", "bank_again"}:
             street.stripe.fail(intent, "insufficient_funds")
             if word == "bank_again":  # on the page that is still open, without asking us
-                await self._wait(street.rng.choice((0.0, 0.05, 0.3, 2.0, 40.0)))
+                await self._wait(street.rng.choice((0.0, 0.05, 0.3, 2.0, 40.0, 40.0, 40.0)))
                 street.stripe.confirm(intent["id"], "bank")
             return
         street.stripe.succeed(intent)

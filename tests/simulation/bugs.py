@@ -7,6 +7,7 @@ once, the product has changed and the bug has to be written anew; that is an err
 from __future__ import annotations
 
 from tests.simulation.bug import bug as _bug
+from tests.simulation.bugs_of_charging import CHARGE_BUGS
 from tests.simulation.bugs_of_debits import DEBIT_BUGS
 
 _ATTEMPT, _BOOK, _INBOX = "domain/attempt.py", "flows/book.py", "flows/inbox.py"
@@ -93,6 +94,20 @@ _SINGLE_COLLECTION = (
         "the same key is used after it has expired at Stripe",
         "I1",
         ("domain/timing.py", "timedelta(hours=23)", "timedelta(days=90)"),
+        (
+            _ASK,
+            "found = None if is_new else await self._search(attempt)",
+            "found = None",
+        ),
+    ),
+    _bug(
+        "the age of a key is believed, whatever the clock was",
+        "I1",
+        (
+            _ASK,
+            "found = None if is_new else await self._search(attempt)",
+            "found = None if self._key_protects(attempt) else await self._search(attempt)",
+        ),
     ),
     _bug(
         "absence is believed at the first look, while the key still works",
@@ -102,6 +117,7 @@ _SINGLE_COLLECTION = (
             "        return age < self._rooms.timing.key_protects_for",
             "        return age.total_seconds() < 1",
         ),
+        (_ASK, "        if not self._is_missing_for_long(attempt):", "        if not attempt.id:"),
     ),
     _bug(
         "the search for a lost PaymentIntent looks at another time",
@@ -178,7 +194,7 @@ _BOOKS = (
         "I4",
         (
             "domain/booking.py",
-            "    return document.due <= 0 or document.total == ours or (not is_paired and document.due <= ours)",
+            "    return document.due <= 0 or ours == (document.total if is_paired else document.due)",
             "    return document.total > amount.to_decimal() - 10**9",
         ),
     ),
@@ -352,7 +368,7 @@ _REST = (
     _bug(
         "money goes on after a failed assertion",
         "I14",
-        ("flows/safe_stop.py", "if case.kind in STOPS_MONEY", "if not case.kind"),
+        ("flows/safe_stop.py", "return unit.case_that_stops_money()", "return None"),
     ),
     _bug(
         "a Stripe customer is remembered per partner, not per customer",
@@ -427,4 +443,4 @@ _REST = (
     ),
 )
 
-BUGS = (*_SINGLE_COLLECTION, *_BOOKS, *_EVENTS, *_REST, *DEBIT_BUGS)
+BUGS = (*_SINGLE_COLLECTION, *_BOOKS, *_EVENTS, *_REST, *DEBIT_BUGS, *CHARGE_BUGS)

@@ -63,10 +63,18 @@ _SEVERAL_AT_ONCE = (
         "a top-up that is booked can be paid again",
         "I1",
         (
-            "flows/pay.py",
+            "flows/paid_to_us.py",
             "        if last.payable.kind is PayableKind.TOP_UP:\n            return True",
             "        if last.payable.kind is PayableKind.TOP_UP:\n            return False",
         ),
+    ),
+)
+
+_ENTERED_BY_OTHERS = (
+    bug(
+        "a payment that somebody else has entered without its document does not count",
+        "I1",
+        ("flows/paid_to_us.py", "partial(_waits_for_pairing, last=last)", "lambda _unit: False"),
     ),
 )
 
@@ -76,8 +84,8 @@ _ON_THEIR_WAY = (
         "I2",
         (
             _ATTEMPT,
-            "    if not failed or not after.may_be_bank_debit:",
-            "    if not failed or after.may_be_bank_debit:",
+            "    debit_failed = failed and after.may_be_bank_debit",
+            "    debit_failed = failed and not after.may_be_bank_debit",
         ),
     ),
     bug(
@@ -85,8 +93,8 @@ _ON_THEIR_WAY = (
         "I3",
         (
             _MARK,
-            "must_change = is_on_its_way and document.status",
-            "must_change = document.status",
+            "        if self.attempt.state is AttemptState.PROCESSING or self.other_is_on_its_way:",
+            "        if self.attempt.state is not AttemptState.SUCCEEDED:",
         ),
     ),
     bug(
@@ -94,8 +102,8 @@ _ON_THEIR_WAY = (
         "I1",
         (
             _MARK,
-            "        return DocumentStatus.PENDING if must_change else None",
-            "        return None",
+            "    return debt.shown_as\n",
+            "    return None if debt.shown_as is DocumentStatus.PENDING else debt.shown_as\n",
         ),
     ),
     bug(
@@ -103,8 +111,30 @@ _ON_THEIR_WAY = (
         "I1",
         (
             _MARK,
-            "    has_failed = not is_on_its_way and attempt.state",
-            "    has_failed = attempt.state",
+            "        wanted = _wanted(debt, document)",
+            (
+                "        ended = replace(debt.attempt, state=AttemptState.CANCELED)\n"
+                "        is_unpaid = effect.kind.value == 'mark_unpaid'\n"
+                "        if is_unpaid and debt.attempt.state is AttemptState.PROCESSING:\n"
+                "            debt_then = replace(debt, attempt=ended, other_is_on_its_way=False)\n"
+                "            wanted = _wanted(debt_then, document)\n"
+                "        else:\n"
+                "            wanted = _wanted(debt, document)"
+            ),
+        ),
+    ),
+    bug(
+        "a change of a document that arrives late stays",
+        "I2",
+        (
+            _MARK,
+            "        wanted = _wanted(debt, document)",
+            (
+                "        wanted = _wanted(debt, document)\n"
+                "        is_pending = debt.shown_as is DocumentStatus.PENDING\n"
+                "        if (effect.kind.value == 'mark_pending') is not is_pending:\n"
+                "            wanted = None"
+            ),
         ),
     ),
     bug(
@@ -118,7 +148,7 @@ _ON_THEIR_WAY = (
         (
             "flows/pay.py",
             (
-                "    if attempt is not None and attempt.state is AttemptState.PROCESSING:\n"
+                "    if attempt is not None and is_on_its_way(attempt):\n"
                 "        return Standing.PROCESSING\n    return None"
             ),
             "    return None",
@@ -326,4 +356,11 @@ _ACCOUNTS = (
     ),
 )
 
-DEBIT_BUGS = (*_SEVERAL_AT_ONCE, *_ON_THEIR_WAY, *_TAKEN_BACK, *_KEPT, *_ACCOUNTS)
+DEBIT_BUGS = (
+    *_SEVERAL_AT_ONCE,
+    *_ENTERED_BY_OTHERS,
+    *_ON_THEIR_WAY,
+    *_TAKEN_BACK,
+    *_KEPT,
+    *_ACCOUNTS,
+)

@@ -11,7 +11,7 @@ import heapq
 import random
 import types
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,10 +69,22 @@ class SimClock:
     def __init__(self, start: datetime = START) -> None:
         self._start = start
         self.elapsed_s = 0.0
-        self.skew = timedelta(0)
+        self._skew = timedelta(0)
+        self._now, self._now_as_of_s = start, 0.0
+
+    @property
+    def skew(self) -> timedelta:
+        return self._skew
+
+    @skew.setter
+    def skew(self, skew: timedelta) -> None:
+        self._skew, self._now_as_of_s = skew, -1.0
 
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=self.elapsed_s) + self.skew
+        if self._now_as_of_s != self.elapsed_s:  # it is asked some times at each moment
+            self._now_as_of_s = self.elapsed_s
+            self._now = self._start + timedelta(seconds=self.elapsed_s) + self._skew
+        return self._now
 
     def true_now(self) -> datetime:
         """Gives the world's time, which Stripe and Splynx go by."""
@@ -143,7 +155,12 @@ class Scheduler:
     it is not called. Set `is_marked` to have `on_mark` called before anybody's next turn.
     """
 
+    running: Scheduler | None = None
+    """The one that is giving turns in this process."""
+
     def __init__(self, rng: random.Random, clock: SimClock, most_turns: int) -> None:
+        Scheduler.running = self
+        self.task: Task | None = None
         self._rng = rng
         self._clock = clock
         self._most_turns = most_turns
@@ -162,9 +179,17 @@ class Scheduler:
         self.on_mark: Callable[[], None] = lambda: None
         self.on_watch: Callable[[], None] = lambda: None
 
-    def spawn(self, name: str, coroutine: Coroutine[Any, Any, None], owner: str = "") -> None:
+    def spawn(self, name: str, coroutine: Coroutine[Any, Any, None], owner: str = "") -> Task:
         """Starts a task; its first turn comes like any other."""
-        self._ready.append(Task(name, coroutine, owner=owner, ready=self._ready))
+        task = Task(name, coroutine, owner=owner, ready=self._ready)
+        self._ready.append(task)
+        return task
+
+    def forget(self, task: Task) -> None:
+        """Gives a task no turn any more."""
+        task.waits += 1
+        self._dead.append(task)
+        self._ready[:] = [each for each in self._ready if each is not task]
 
     def call_at(self, at_s: float, name: str, happen: Callable[[], None]) -> None:
         """Lets something happen in the world outside, which no crash of ours can stop."""
@@ -238,6 +263,7 @@ class Scheduler:
 
     def _give_turn(self, task: Task) -> None:
         self.turns += 1
+        self.task = task
         try:
             request: Request = task.send(None)
         except StopIteration:
@@ -273,7 +299,8 @@ class Scheduler:
         """Lets go of every coroutine without letting it do anything."""
         rung = [each for *_, each in self._alarms if isinstance(each, Task)]
         for task in dict.fromkeys([*self._ready, *rung, *self._dead]):
-            task.coroutine.close()
+            with suppress(RuntimeError):  # it shares a generator with a task that is not closed yet
+                task.coroutine.close()
         for tasks in (self._ready, self._alarms, self._dead):
             tasks.clear()
 

@@ -30,9 +30,9 @@ from tests.simulation.injection import (
     spoil,
 )
 from tests.simulation.network import Rule, Spoil
-from tests.simulation.oracle import Violation
 from tests.simulation.plan import STRANGER, Act, Debt
 from tests.simulation.process import ACCOUNTS
+from tests.simulation.promises import Violation
 from tests.simulation.stripe_raw import Asked, Json, Raw
 
 # --- our process ---------------------------------------------------------------------------------------
@@ -124,14 +124,20 @@ def one_more_customer(stage: Stage) -> None:
 
 
 def conflict(stage: Stage) -> None:
-    """The answer is lost, and Stripe remembers the key with other parameters."""
+    """The answer is lost, and Stripe remembers the key with other parameters.
+
+    Sometimes it remembers nothing else: then there is no PaymentIntent to be found in the list.
+    """
     one_more_customer(stage)
     number, original = stage.installing, stage.stripe.execute
+    is_known = bool(stage.rng.randrange(3))
     stage.network.rules.append(Rule(Spoil.LOST_ANSWER, CREATE))
 
     def execute(asked: Asked, spoil: Spoil | None) -> Raw:
-        raw = original(asked, spoil)
         is_lost = asked.endpoint == "payment_intents.create" and spoil is Spoil.LOST_ANSWER
+        if is_lost and not is_known:
+            stage.stripe.remember_refused(asked.account, asked.key)
+        raw = original(asked, spoil)
         if is_lost and stage.stripe.forget_params(asked.account, asked.key):
             stage.strike(number)
         return raw
@@ -139,10 +145,15 @@ def conflict(stage: Stage) -> None:
     stage.stripe.execute = execute  # type: ignore[method-assign]  # this fault is inside Stripe
 
 
+_CLOCK_JUMPS = 15
+
+
 def old_key(stage: Stage) -> None:
     """The answer is lost and the daemon is down for longer than a key protects."""
     spoils = (Spoil.LOST_ANSWER, Spoil.LOST_REQUEST, Spoil.ERROR_AFTER)
     early = stage.rng.randrange(3)
+    if _CLOCK_JUMPS in stage.plan.faults and stage.rng.randrange(2):  # it is set right meanwhile
+        stage.clock.skew = timedelta(hours=stage.rng.choice((-24, 24)))
     stage.network.rules.append(Rule(Spoil.LOST_REQUEST, CREATE, times=early))
     stage.network.rules.append(Rule(stage.rng.choice(spoils), CREATE, skip=0))
     stage.crashes.append(Crash(f"wire {CREATE}", early, 25 * HOUR_S, stage.installing))
@@ -363,57 +374,6 @@ def odd_event(stage: Stage) -> None:
     beside(stage, spoiled)
 
 
-def _slow_status(stage: Stage) -> str:
-    rule(stage, Spoil.SLOW, "Splynx PUT", skip=stage.rng.randrange(2))
-    return "bank"
-
-
-def _lost_reversal(stage: Stage) -> str:
-    """The first payment that is posted books, the next one reverses."""
-    lost = stage.rng.choice((Spoil.LOST_ANSWER, Spoil.ERROR_AFTER, Spoil.SLOW))
-    rule(stage, lost, POST_PAYMENT, skip=stage.rng.randrange(1, 3))
-    return "bank"
-
-
-def _killed_at_reversal(stage: Stage) -> str:
-    where = stage.rng.choice(("commit ReverseBooking._finish", "wire Splynx POST", "→ Splynx"))
-    skip = stage.rng.randrange(1, 6) if "Splynx" in where else 0
-    stage.crashes.append(Crash(where, skip, 5.0, stage.installing))
-    return "bank"
-
-
-def _status_comes_late(stage: Stage) -> str:
-    """A document cannot be marked for a while, and meanwhile the debit fails, or goes on again."""
-    skip, times = stage.rng.randrange(2), stage.rng.randrange(1, 3)
-    rule(stage, Spoil.ERROR_BEFORE, "Splynx PUT", skip=skip, times=times)
-    return stage.rng.choice(("bank_fail", "bank_again"))
-
-
-_TROUBLES = (
-    lambda _stage: "bank",
-    _slow_status,
-    _lost_reversal,
-    _killed_at_reversal,
-    _status_comes_late,
-)
-
-
-def banks_take_back(stage: Stage) -> None:
-    """Every debit comes back after it was paid, and whoever pays pays by a debit."""
-    stage.banks.returns_all = True
-    word = _TROUBLES[stage.rng.randrange(len(_TROUBLES))](stage)
-    original = stage.stripe.confirm
-    begun: set[str] = set()
-
-    def confirm(intent_id: str, card: str) -> str:
-        if intent_id in begun or (word == "bank" and card.startswith("bank")):
-            return original(intent_id, card if card.startswith("bank") else "bank")
-        begun.add(intent_id)
-        return original(intent_id, word)
-
-    stage.stripe.confirm = confirm  # type: ignore[method-assign]  # this happens at the bank
-
-
 # --- Splynx -----------------------------------------------------------------------------------------------
 
 
@@ -439,8 +399,21 @@ def already_there(stage: Stage) -> None:
                 "beside": True,
             }
             stage.splynx.payments.append(row)
+        if stage.rng.randrange(3) == 0:
+            _raise_price(stage, intent["metadata"].get(DOCUMENT_NUMBER, ""))
 
     stage.stripe.succeed = succeed  # type: ignore[method-assign]  # this happens beside us
+
+
+def _raise_price(stage: Stage, number: str) -> None:
+    """The office raises the price of a document, and its customer comes back for what is shown."""
+    for place, debt in enumerate(stage.plan.debts):
+        if debt.number == number:
+            stage.splynx.change_due(debt.key, Decimal("1.5"))
+            at_s = int(stage.clock.elapsed_s) + stage.rng.choice((60, 900))
+            stage.story_ends_s = max(stage.story_ends_s, at_s + 900.0)
+            again = Act(at_s, "pay", place, "portal:good")
+            stage.scheduler.spawn("pay again", stage.people.act(again, debt))
 
 
 def odd_splynx(stage: Stage) -> None:

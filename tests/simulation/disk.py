@@ -39,7 +39,8 @@ SELECT
   (SELECT min(next_look_at) FROM attempts),
   (SELECT min(max(next_at, coalesce(claimed_until, next_at))) FROM effects WHERE state = 'pending'),
   (SELECT min(max(next_at, coalesce(claimed_until, next_at))) FROM inbox WHERE state = 'received'),
-  EXISTS (SELECT 1 FROM collections WHERE state = 'open')
+  EXISTS (SELECT 1 FROM collections WHERE state = 'open'),
+  (SELECT max(id) FROM effects)
 """
 
 
@@ -47,7 +48,8 @@ SELECT
 class Due:
     """When the next look, effect and event are due and the first of them; "" where there is none.
 
-    `has_open_collection` says whether there is a lease that could be idle.
+    `has_open_collection` says whether there is a lease that could be idle; `newest_effect` is the
+    number of the last effect that was added.
     """
 
     look: str
@@ -55,6 +57,7 @@ class Due:
     event: str
     first: str
     has_open_collection: bool
+    newest_effect: int
 
 
 class Disk:
@@ -140,10 +143,10 @@ class Disk:
     def due(self) -> Due:
         """Gives what the workers could find to do; asked again only after a commit."""
         if self._due is None:
-            *moments, is_open = self.raw.execute(_NEXT_DUE).fetchone()
+            *moments, is_open, newest = self.raw.execute(_NEXT_DUE).fetchone()
             look, effect, event = (moment or "" for moment in moments)
             first = min((each for each in (look, effect, event) if each), default="")
-            self._due = Due(look, effect, event, first, bool(is_open))
+            self._due = Due(look, effect, event, first, bool(is_open), newest or 0)
         return self._due
 
     def replay_events(self, now: datetime) -> None:

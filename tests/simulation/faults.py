@@ -15,7 +15,6 @@ from tests.simulation.deeds import (
     another_installation,
     any_order,
     bad_signatures,
-    banks_take_back,
     break_disk,
     clock_jumps,
     conflict,
@@ -42,6 +41,17 @@ from tests.simulation.deeds import (
     succeeds_by_itself,
     too_small,
     two_daemons,
+)
+from tests.simulation.deeds_of_banks import banks_take_back
+from tests.simulation.deeds_of_charging import (
+    bank_wants_the_customer,
+    button_and_rule_at_once,
+    down_at_the_moment,
+    hour_comes_twice,
+    killed_in_a_run,
+    restarted_in_a_run,
+    somebody_else_charges,
+    two_rules_at_once,
 )
 from tests.simulation.injection import (
     CREATE,
@@ -90,7 +100,13 @@ FAULTS: Mapping[int, Fault] = {
         Fault(9, "a worker stands still past its claim", frozen),
         Fault(10, "the disk is full or read-only", for_a_while("disk", break_disk, 400, 600)),
         Fault(12, "kill at any commit", crash_anywhere),
+        Fault(13, "killed again and again in a charge run", killed_in_a_run),
+        Fault(14, "stopped for an upgrade in a charge run", restarted_in_a_run),
         Fault(15, "the clock jumps", clock_jumps),
+        Fault(16, "down at the moment of a rule", down_at_the_moment),
+        Fault(17, "two rules take the same debts", two_rules_at_once),
+        Fault(18, "a button and a rule in the same second", button_and_rule_at_once),
+        Fault(19, "a rule in the hour that comes twice", hour_comes_twice),
         Fault(20, "no connection to Stripe", spoil("Stripe", Spoil.REFUSED, times=4)),
         Fault(21, "timeouts at Stripe", spoil("Stripe", *_LOST, times=3)),
         Fault(22, "half an answer", spoil("Stripe payment", Spoil.HALF_ANSWER, times=3)),
@@ -109,6 +125,7 @@ FAULTS: Mapping[int, Fault] = {
             outage(("default", "two", "Stripe"), Spoil.UNAUTHORIZED),
         ),
         Fault(29, "declined, with the PaymentIntent in the event", declines),
+        Fault(30, "the bank wants the customer", bank_wants_the_customer),
         Fault(31, "3-D Secure completed later from a mail", succeeds_by_itself),
         Fault(32, "amount too small", too_small),
         Fault(33, "the Stripe customer is deleted", customer_deleted),
@@ -145,21 +162,14 @@ FAULTS: Mapping[int, Fault] = {
             56, "Splynx's permission is gone", for_a_while("permission", allow_key, longest_s=6000)
         ),
         Fault(58, "the bank takes a debit back", banks_take_back),
+        Fault(61, "another program charges the same debt", somebody_else_charges),
     )
 }
 
 NOT_YET: Mapping[int, str] = {
     11: "rebuild from Stripe and Splynx (step 6)",
-    13: "charge runs (step 5)",
-    14: "upgrade in the middle of a charge run (step 5)",
-    16: "scheduled runs (step 5)",
-    17: "scheduled runs (step 5)",
-    18: "scheduled runs (step 5)",
-    19: "scheduled runs (step 5)",
-    30: "charges of saved credentials, off session (step 5)",
     54: "proforma chains (step 6)",
     57: "refunds (step 6)",
     59: "refunds (step 6)",
     60: "payouts (step 6)",
-    61: "retries (step 5)",
 }

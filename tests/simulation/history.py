@@ -7,6 +7,7 @@ import json
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
 
@@ -24,14 +25,18 @@ from tests.simulation.crash import Crash
 from tests.simulation.disk import Disk
 from tests.simulation.faults import FAULTS
 from tests.simulation.network import Network
-from tests.simulation.oracle import Oracle, Violation
+from tests.simulation.office_people import Office
+from tests.simulation.office_plan import OfficePlan
+from tests.simulation.oracle import Oracle
 from tests.simulation.people import People
 from tests.simulation.plan import STRANGER, Act, Plan
 from tests.simulation.process import Process
+from tests.simulation.promises import Violation
 from tests.simulation.splynx_side import SplynxSide, Switches
 from tests.simulation.stripe_raw import Json
 from tests.simulation.stripe_side import DEAUTHORIZED, StripeSide
 from tests.simulation.verdict import Verdict
+from tests.simulation.wallets import Wallets
 
 T = TypeVar("T")
 
@@ -53,6 +58,9 @@ _MOST_TURNS = 60_000
 
 _SHARED = frozenset({8, 9})
 """The faults with a second daemon on the database."""
+
+_REST_S = 3600.0
+"""How long, in quiet times, what was tried in vain waits for its next try at least."""
 
 _PROMPT_POLL_S = 900.0
 _CALM_POLL_S = 9 * 3600.0
@@ -78,6 +86,7 @@ class History:
         self.splynx = SplynxSide(Switches(reopens_by_reversal=plan.seed % 2 == 0))
         self.splynx.now_s = self.clock.monotonic
         self.poll_every_s = 200.0 if plan.webhooks == "lost" else 600.0
+        self.rests_s = 0.0
         self.has_changed_pace = Stamp()
         self.secrets = [Secret(SECRET)]
         self.signing_secret = SECRET
@@ -93,7 +102,10 @@ class History:
         self.struck: set[int] = set()
         self.story_ends_s = _STORY_S
         self.is_calm = False
+        self.is_over = False
+        self.ends_s = float("inf")
         self.people = People(self)
+        self.office = Office(self)
         self.banks = Banks(self)
         self.oracle = Oracle(self)
 
@@ -121,16 +133,17 @@ class History:
     def _live(self) -> None:
         self._set_up()
         while self._go_on(self.story_ends_s):  # somebody is down, or a bank takes its time
-            if self.plan.has_banks:
-                self._poll_every(_WAITING_POLL_S)
+            if self.plan.has_banks or self.plan.office:
+                self._poll_every(_WAITING_POLL_S, rests_s=_REST_S)
         self._calm_down()
         verdict = Verdict(self)
         self._go_on(self.story_ends_s + _PROMPT_S)
         verdict.after_a_while()
-        self._poll_every(_CALM_POLL_S)
+        self._poll_every(_CALM_POLL_S, rests_s=_REST_S)
         self._go_on(self.story_ends_s + _CALM_S)
         verdict.at_the_end()
         if self.plan.seed % 4 == 0:
+            self.is_over = True
             before = verdict.snapshot()
             self.disk.replay_events(self.clock.now())
             self._go_on(self.story_ends_s + _CALM_S + _REPLAY_S)
@@ -145,8 +158,10 @@ class History:
         self._add_stranger()
         if self.plan.revokes:
             connect(self.disk, self.plan.start)
-        self.oracle.listen()
         self.disk.on_commit = self._committed
+        if self.plan.office:
+            self._open_office(self.plan.office)
+        self.oracle.listen()
         self.scheduler.on_turn = self._on_turn
         self.scheduler.on_death = self._on_death
         self.network.on_strike = self.strike
@@ -161,6 +176,20 @@ class History:
         for act in self.plan.acts:
             debt = self.plan.debts[act.debt]
             self.scheduler.spawn(f"{act.kind} {act.debt}", self.people.act(act, debt))
+        for wish in self.plan.office.acts if self.plan.office else ():
+            self.scheduler.spawn(f"office {wish.kind}", self.office.act(wish))
+
+    def _open_office(self, office: OfficePlan) -> None:
+        """What was there before the story: saved methods, prices of prepaid customers, invoices."""
+        wallets = Wallets(self, office)
+        self.stripe.on_unattended = wallets.answer
+        self.splynx.pairs_alone = True
+        for debt, price in office.prepaid:
+            customer_id = self.plan.debts[debt].customer_id
+            self.splynx.make_prepaid(customer_id, price)
+        issued_on = (self.plan.start - timedelta(days=2)).date().isoformat()
+        for row in self.splynx.documents.values():
+            row["date_created"] = issued_on
 
     def _returned(self, intent: Json, _dispute: Json) -> None:
         """The bank took money back: the customer often pays again, sooner or later."""
@@ -191,6 +220,7 @@ class History:
     def _calm_down(self) -> None:
         """Ends all faults: what follows is what the promises give the daemon time for."""
         self.is_calm = True
+        self.ends_s = self.story_ends_s + _CALM_S
         self.network.rules.clear()
         self.crashes.clear()
         self.disk.is_broken = self.disk.is_read_only = False
@@ -202,14 +232,17 @@ class History:
         if not self.processes:
             self.start_process("a")
 
-    def _poll_every(self, seconds: float) -> None:
-        """Polls now, and from now on at this pace."""
-        self.poll_every_s = seconds
+    def _poll_every(self, seconds: float, rests_s: float = 0.0) -> None:
+        """Polls and tries everything now, and from now on at this pace."""
+        self.poll_every_s, self.rests_s = seconds, rests_s
         before, self.has_changed_pace = self.has_changed_pace, Stamp()
         before.set()
+        for process in self.processes.values():
+            process.wake()
 
     def _committed(self, changed: frozenset[str]) -> None:
         self.oracle.after_commit(changed)
+        self.office.committed(changed)
         for process in self.processes.values():
             process.committed(changed)
 

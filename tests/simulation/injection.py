@@ -13,6 +13,8 @@ from tests.simulation.clockwork import Scheduler, SimClock, until
 from tests.simulation.crash import Crash
 from tests.simulation.disk import Disk
 from tests.simulation.network import Network, Rule, Spoil
+from tests.simulation.office_people import Office
+from tests.simulation.oracle import Oracle
 from tests.simulation.people import People
 from tests.simulation.plan import Plan
 from tests.simulation.process import Process
@@ -37,6 +39,8 @@ class Stage(Protocol):
     stripe: StripeSide
     splynx: SplynxSide
     people: People
+    office: Office
+    oracle: Oracle
     banks: Banks
     crashes: list[Crash]
     processes: dict[str, Process]

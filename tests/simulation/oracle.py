@@ -16,40 +16,23 @@ from typing import Protocol
 from splynx_stripe.domain.case import CaseKind
 from splynx_stripe.domain.metadata import ATTEMPT, CUSTOMER, PARTNER
 from splynx_stripe.domain.money import Money
+from tests.simulation.charge_watch import ChargeWatch
 from tests.simulation.clockwork import Scheduler, SimClock
 from tests.simulation.connected import CONNECTED, is_connected
 from tests.simulation.debits import DebitWatch
 from tests.simulation.disk import Disk
+from tests.simulation.doubts import TOLD_WITHIN_S, doubts_nobody_is_told_of, no_doubt_is_long
 from tests.simulation.kept import KeptWatch
 from tests.simulation.plan import Plan
 from tests.simulation.process import ACCOUNTS
+from tests.simulation.promises import Violation
 from tests.simulation.shares import Receipt, Shares, in_units, is_ours, ours
 from tests.simulation.splynx_side import Row, SplynxSide
 from tests.simulation.stripe_raw import OPEN, Json
 from tests.simulation.stripe_side import StripeSide
 
-PROMISES: Mapping[str, str] = {
-    "I1": "single collection",
-    "I2": "no loss",
-    "I3": "no invention",
-    "I4": "conservation",
-    "I5": "intent first",
-    "I6": "monotone",
-    "I7": "ack means stored",
-    "I8": "isolation of partner, account and mode",
-    "I9": "exact money",
-    "I10": "bounded doubt",
-    "I11": "say once",
-    "I12": "secrets",
-    "I13": "determinism",
-    "I14": "safe stop",
-}
-
 MONEY_QUESTIONS = frozenset({CaseKind.AMOUNT_DIFFERS, CaseKind.REQUEST_CONFLICT})
 _WATCH_EVERY_S = 300.0
-_TOLD_WITHIN_S = 1200.0
-"""How long after a deadline somebody must know: a claim, a back-off, some slow requests."""
-
 _CLOCKS_ARE_OFF = frozenset({9, 10, 15})
 """With these faults the daemon cannot keep its deadlines: it stands still, cannot write, or its
 clock is wrong. What it owes afterwards is judged in `verdict.py`."""
@@ -71,14 +54,6 @@ def _break(promise: str, sight: str) -> None:
     raise Violation(promise, sight)
 
 
-class Violation(Exception):  # noqa: N818 - it is the finding, not an error of the program
-    """A promise that does not hold, and how that was seen."""
-
-    def __init__(self, promise: str, sight: str) -> None:
-        super().__init__(f"{promise} ({PROMISES[promise]}): {sight}")
-        self.promise = promise
-
-
 class Evidence(Protocol):
     """What the oracle looks at."""
 
@@ -90,29 +65,6 @@ class Evidence(Protocol):
     logged: list[str]
     plan: Plan
     started_at_s: float
-
-
-_IN_DOUBT = """
-SELECT subject, since FROM (
-  SELECT key AS subject, deadline_at AS since FROM effects WHERE state = 'pending'
-  UNION ALL
-  SELECT id, prepared_at FROM attempts WHERE state IN ('prepared', 'unknown')
-) WHERE subject NOT IN (SELECT subject FROM cases WHERE closed_at IS NULL)
-"""
-
-
-def doubts_nobody_is_told_of(evidence: Evidence) -> list[tuple[str, datetime]]:
-    """Gives the effects and attempts in doubt without a case: effects with their deadline."""
-    found = evidence.disk.raw.execute(_IN_DOUBT).fetchall()
-    return [(subject, datetime.fromisoformat(since)) for subject, since in found]
-
-
-def no_doubt_is_long(doubts: Sequence[tuple[str, datetime]], now: datetime) -> None:
-    """Checks that nobody has to be told of them yet (I10)."""
-    for subject, since in doubts:
-        patience_s = _TOLD_WITHIN_S * (2 if subject.startswith("att_") else 1)
-        if (now - since).total_seconds() > patience_s:
-            raise Violation("I10", f"{subject} is in doubt for too long and nobody is told")
 
 
 class Oracle:
@@ -136,6 +88,7 @@ class Oracle:
         self._debits = DebitWatch(evidence, self.shares, _break)
         self.bank_speaks = self._debits.bank_speaks
         self.kept = KeptWatch(evidence, _break)
+        self.charges = ChargeWatch(evidence, self.shares, _break) if evidence.plan.office else None
 
     def listen(self) -> None:
         """Attaches to the ledgers."""
@@ -168,6 +121,23 @@ class Oracle:
                 dues.append((now, due))
             owed = due + (self._paired(row) if "due" in row else Decimal(0))
             self._owed[number] = max(self._owed.get(number, Decimal(0)), owed)
+        if self.charges is not None:
+            self.charges.splynx_changed()
+            self._accounts_changed(now)
+
+    def _accounts_changed(self, now: float) -> None:
+        """Notes what is due of each balance, and for the next period of prepaid customers."""
+        splynx = self._evidence.splynx
+        for customer_id, deposit in splynx.deposits.items():
+            due = max(-deposit, Decimal(0))
+            ahead = max(splynx.prepaid_prices.get(customer_id, Decimal(0)) - deposit, Decimal(0))
+            for name, amount in (
+                (f"balance/{customer_id}", due),
+                (f"prepaid/{customer_id}", ahead),
+            ):
+                dues = self._dues[name]
+                if not dues or dues[-1][1] != amount:
+                    dues.append((now, amount))
 
     def wishes_top_up(self, customer_id: int, token: str, amount: Decimal) -> None:
         """Notes that a customer wants to top up, once, however often the page is sent."""
@@ -190,12 +160,16 @@ class Oracle:
         self._one_open_intent_per_debt(mine)
         self._no_more_is_taken_than_owed(mine)
         self._nothing_is_booked_twice()
+        if self.charges is not None:
+            self.charges.ledgers_agree()
 
     def _watch(self) -> None:
         """Checks every few minutes that long doubts are told, while the daemon is up (I10)."""
         now_s = self._evidence.clock.elapsed_s
         self._evidence.scheduler.watch_at_s = now_s + _WATCH_EVERY_S
-        if not self._watches or now_s - self._evidence.started_at_s <= _TOLD_WITHIN_S:
+        if self.charges is not None:
+            self.charges.watch(self._evidence.started_at_s)
+        if not self._watches or now_s - self._evidence.started_at_s <= TOLD_WITHIN_S:
             return
         if self._doubts_as_of != self._evidence.disk.changes:
             self._doubts_as_of = self._evidence.disk.changes
@@ -223,7 +197,8 @@ class Oracle:
                 for share in self.shares.of(intent):
                     taken[share.name] += self.shares.taken(intent, share)
         for number, amount in taken.items():
-            if amount > self._owed[number]:
+            is_of_account = "/" in number and number not in self._owed  # judged by its customer
+            if not is_of_account and amount > self._owed[number]:
                 raise Violation("I1", f"{amount} taken for {number}, owed {self._owed[number]}")
 
     def _nothing_is_booked_twice(self) -> None:
@@ -346,7 +321,7 @@ class Oracle:
             if receipt is None or receipt.dispute or receipt.share.name != document["number"]:
                 continue
             amount, is_paired = Decimal(row["amount"]), row["invoice_id"]
-            if amount == total or (not is_paired and amount >= Decimal(document["due"])):
+            if amount == total or (not is_paired and amount == Decimal(document["due"])):
                 return True
         return False
 
@@ -375,6 +350,8 @@ class Oracle:
             self._connection_moved()
         if "inbox" in changed:
             self._handled_means_done()
+        if self.charges is not None:
+            self.charges.after_commit(changed)
 
     def _connection_moved(self) -> None:
         if not is_connected(self._evidence.disk):
@@ -439,7 +416,8 @@ class Oracle:
         if sum((share.amount for share in shares), Decimal(0)) != in_units(minor, currency):
             raise Violation("I9", f"{attempt_id} asks for {minor}, its shares are {shares}")
         for share in shares:
-            if share.amount in self._shown_lately(share.name):
+            shown = self._shown_lately(share.name)
+            if share.amount in shown or (share.is_of_account and share.amount <= max(shown)):
                 continue
             everything = [due for _, due in self._dues[share.name]]
             promise = "I1" if share.amount in everything else "I9"

@@ -17,9 +17,10 @@ from splynx_stripe.flows.pay import DocumentQuery, PaymentStart, PaymentView, St
 from splynx_stripe.flows.setup_credential import SetupStanding
 from tests.simulation.clockwork import SimClock, until
 from tests.simulation.connected import CONNECTED
-from tests.simulation.oracle import Oracle, Violation
+from tests.simulation.oracle import Oracle
 from tests.simulation.plan import STRANGER, Act, Debt, Plan
 from tests.simulation.process import ACCOUNTS, Flows, Process
+from tests.simulation.promises import Violation
 from tests.simulation.saved_side import RIGHT_AMOUNTS
 from tests.simulation.splynx_side import SplynxSide
 from tests.simulation.stripe_side import StripeSide

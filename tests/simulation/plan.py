@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from tests.simulation.clockwork import START
+from tests.simulation.office_plan import CHARGE_FAULTS, OfficePlan, make_office
 
 _MIDNIGHT_IS_NEAR = datetime(2026, 10, 31, 22, 40, tzinfo=UTC)
 """23:40 in Prague: day and month change while people pay, an hour before they do in UTC."""
@@ -46,6 +47,13 @@ _CONNECTED_PARTNER = 2
 
 _FLOODS = frozenset({48})
 """Faults that are costly to simulate: they are drawn less often, unless asked for."""
+
+
+_WORSE_FOR_RUNS = (20, 21, 24, 49, 49, 55)
+"""Faults that are drawn more often where the office charges: a run has to wait for an answer."""
+
+_WORSE_TOGETHER = ((15, 27),)
+"""Faults that do more harm together: a clock that was wrong, and one that comes back after a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class Plan:
     webhooks: str
     start: datetime = START
     kinds: tuple[str, ...] = CARD
+    office: OfficePlan | None = None
 
     @property
     def revokes(self) -> bool:
@@ -105,8 +114,8 @@ class Plan:
 
     @property
     def saves(self) -> bool:
-        """Says whether somebody wants a card or bank account to be kept."""
-        return any(act.saves for act in self.acts)
+        """Says whether a card or bank account is kept, or somebody wants it to be."""
+        return self.office is not None or any(act.saves for act in self.acts)
 
     @property
     def has_banks(self) -> bool:
@@ -118,7 +127,7 @@ def make_plan(seed: int, faults: Sequence[int] = (), choices: Sequence[int] = ()
     """Decides a history from its seed. Without `faults`, up to three of `choices` are taken."""
     rng = random.Random(seed * 2)  # noqa: S311 - a seed, not a secret
     if not faults and choices:
-        faults = _draw(rng, choices)
+        faults = _draw(rng, [number for number in choices if number not in CHARGE_FAULTS])
     kinds = rng.choice(_KINDS[-3:] if _LATE_RETURNS in faults else _KINDS)
     debts = _debts(rng, partner=1 if _LATE_RETURNS in faults else 0)
     acts = [act for number in range(len(debts)) for act in _acts(rng, number, kinds)]
@@ -134,11 +143,31 @@ def make_plan(seed: int, faults: Sequence[int] = (), choices: Sequence[int] = ()
     acts += _top_ups(rng, kinds) + _savings(rng, len(debts), kinds)
     webhooks = rng.choice(("normal", "normal", "normal", "doubled", "late", "lost"))
     start = rng.choice((START, START, START, _MIDNIGHT_IS_NEAR))
-    return Plan(seed, tuple(debts), tuple(acts), tuple(faults), webhooks, start, kinds)
+    plan = Plan(seed, tuple(debts), tuple(acts), tuple(faults), webhooks, start, kinds)
+    return _with_office(plan, choices)
+
+
+def _with_office(plan: Plan, choices: Sequence[int]) -> Plan:
+    """Lets the office charge in some histories; fewer people pay by themselves then."""
+    faults = plan.faults
+    office = make_office(plan.seed, len(plan.debts), faults, has_banks=plan.has_banks)
+    if office is None:
+        return plan
+    rng = random.Random(f"with office {plan.seed}")  # noqa: S311 - a seed, not a secret
+    own = sorted(CHARGE_FAULTS.intersection(choices))
+    if own and CHARGE_FAULTS.isdisjoint(faults) and rng.randrange(2):
+        faults = (*faults, rng.choice([*own, *_WORSE_FOR_RUNS]))
+        office = make_office(plan.seed, len(plan.debts), faults, has_banks=plan.has_banks)
+    acts = tuple(act for act in plan.acts if act.kind != "pay" or rng.randrange(2))
+    start = office.start if office and office.start else plan.start
+    return replace(plan, office=office, acts=acts, faults=faults, start=start)
 
 
 def _draw(rng: random.Random, choices: Sequence[int]) -> list[int]:
     drawn = sorted(rng.sample(list(choices), rng.choice((0, 1, 1, 2, 2, 3))))
+    for one, other in _WORSE_TOGETHER:
+        if one in drawn and other not in drawn and rng.randrange(2):
+            drawn = sorted([*drawn, other])
     is_calm = rng.randrange(2)
     return [number for number in drawn if number not in _FLOODS or not is_calm]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -20,6 +20,7 @@ from splynx_stripe.domain.errors import (
     RetryableError,
     StaleWriteError,
 )
+from splynx_stripe.domain.guardrails import Guardrails
 from splynx_stripe.domain.inbox import InboxSource
 from splynx_stripe.domain.message_template import DEFAULT_MESSAGE_TEMPLATE
 from splynx_stripe.domain.money import Money
@@ -35,7 +36,8 @@ from splynx_stripe.flows.credential_rooms import CredentialRooms
 from splynx_stripe.flows.credentials import Credentials
 from splynx_stripe.flows.due_work import DueWorkFlow, Limits
 from splynx_stripe.flows.effect_handlers import effect_handlers
-from splynx_stripe.flows.effects import Effects
+from splynx_stripe.flows.effects import EffectHandler, Effects
+from splynx_stripe.flows.failures import FollowUpFailure
 from splynx_stripe.flows.inbox import Inbox, OtherEvents
 from splynx_stripe.flows.late_returns import LateReturns
 from splynx_stripe.flows.look_after import LookAfter
@@ -50,6 +52,7 @@ from splynx_stripe.gateways.stripe.webhook import BadSignatureError, parse_envel
 from splynx_stripe.kit.sealing import Sealer
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.store.errors import StoreUnavailableError
+from tests.simulation.charging import Charging, FailureRules
 from tests.simulation.clockwork import Scheduler, SimClock, SimLocks, Stamp, until
 from tests.simulation.connected import (
     CONNECTED,
@@ -59,6 +62,7 @@ from tests.simulation.connected import (
 )
 from tests.simulation.disk import HAS_DUE_WORK, Disk, SimStore, moment_text
 from tests.simulation.network import Network
+from tests.simulation.office_plan import OfficePlan
 from tests.simulation.plan import Plan
 from tests.simulation.splynx_side import SimSplynxGateway, SplynxSide
 from tests.simulation.stripe_gateway import SimStripeGateway
@@ -74,6 +78,9 @@ CURRENCIES = {1: "USD", 2: "JPY"}
 GROUPINGS = {1: StatementGrouping.MONTH, 2: StatementGrouping.DAY}
 TIMEZONE = ZoneInfo("Europe/Prague")
 TIMING = Timing(look_every=timedelta(minutes=20))
+_CLOCK_JUMPS = 15
+"""The fault after which things may be planned a day too late: nothing more may delay them."""
+
 SLOW_TIMING = Timing(look_every=timedelta(hours=2))
 """Where debits are on their way for days: hundreds of looks at each would show nothing more."""
 _SHORTEST_IDLE_S, _LONGEST_IDLE_S, _NEVER = 1.0, 12 * 3600.0, 1e12
@@ -81,6 +88,9 @@ _ASKS_IN_VAIN, _ASKS_IN_VAIN_S = 0.1, 2700.0
 """How often, and until when, the workers claim or poll though there is nothing for them."""
 
 _TENDS_EVERY_S = 240.0
+_IS_NEW_S = 3600.0
+"""How long after the last effect was added everything is tried again as soon as it is due."""
+
 _PARALLEL = 4
 _QUIET = (RetryableError, OutcomeUnknownError, NotPermittedError)
 
@@ -101,9 +111,14 @@ class World(Protocol):
     stripe: StripeSide
     splynx: SplynxSide
     poll_every_s: float
+    rests_s: float
     is_shared: bool
     plan: Plan
     has_changed_pace: Stamp
+    is_calm: bool
+    is_over: bool
+    ends_s: float
+    story_ends_s: float
     secrets: list[Secret]
 
 
@@ -123,10 +138,13 @@ class SimIds:
 class SimTerms:
     """Two partners, each with its own account: dollars and yen, by month and by day."""
 
-    def __init__(self, kinds: Sequence[str], may_charge: Callable[[int], bool]) -> None:
+    def __init__(self, plan: Plan, may_charge: Callable[[int], bool]) -> None:
         self._may_charge = may_charge
+        kinds, guardrails = plan.kinds, _guardrails(plan.office)
         self._terms = {
-            1: _terms(1, tuple(PaymentKind(kind) for kind in kinds)),
+            1: replace(
+                _terms(1, tuple(PaymentKind(kind) for kind in kinds)), guardrails=guardrails
+            ),
             2: _terms(2, (PaymentKind.CARD,)),
         }
 
@@ -152,6 +170,14 @@ def _terms(partner_id: int, kinds: tuple[PaymentKind, ...]) -> Terms:
         statement_grouping=GROUPINGS[partner_id],
         message_template=DEFAULT_MESSAGE_TEMPLATE,
         grants_access_to_unauthorized=True,
+    )
+
+
+def _guardrails(office: OfficePlan | None) -> Guardrails:
+    """Gives those of the first partner; the second one has none."""
+    return Guardrails(
+        run_maximum=_money(1, office.run_maximum) if office and office.run_maximum else None,
+        second_above=_money(1, office.second_above) if office and office.second_above else None,
     )
 
 
@@ -188,6 +214,7 @@ class Flows:
     due_work: DueWorkFlow
     poll: Poll
     connected: ConnectedAccount
+    charging: Charging | None = None
 
 
 def may_charge(world: World, partner_id: int) -> bool:
@@ -198,14 +225,14 @@ def may_charge(world: World, partner_id: int) -> bool:
 
 def build_flows(world: World, wake: Callable[[], None]) -> Flows:
     """Joins the product's flows as `daemon/house.py` does."""
-    splynx = SimSplynxGateway(world.splynx, world.network)
+    splynx = SimSplynxGateway(world.splynx, world.network, world.clock)
     stripe = SimStripeGateway(world.stripe, world.network, world.clock)
     rooms = Rooms(
         store=SimStore(world.disk),
         splynx=splynx,
         stripe=stripe,
-        terms=SimTerms(world.plan.kinds, lambda partner_id: may_charge(world, partner_id)),
-        timing=SLOW_TIMING if world.plan.has_banks else TIMING,
+        terms=SimTerms(world.plan, lambda partner_id: may_charge(world, partner_id)),
+        timing=_timing(world.plan),
         timezone=TIMEZONE,
         clock=world.clock,
         ids=SimIds(world.rng),
@@ -224,8 +251,11 @@ def build_flows(world: World, wake: Callable[[], None]) -> Flows:
     )
     others: list[OtherEvents] = [CredentialEvents(credentials), LateReturns(rooms, stripe.disputes)]
     inbox = Inbox(rooms, asker, others)
-    saving = {EffectKind.SAVE_CREDENTIAL: SaveCredential(credentials)}
-    effects = Effects(rooms, effect_handlers(rooms, asker) | saving)
+    further: dict[EffectKind, EffectHandler] = {
+        EffectKind.SAVE_CREDENTIAL: SaveCredential(credentials),
+        EffectKind.FOLLOW_UP_FAILURE: FollowUpFailure(rooms, FailureRules()),
+    }
+    effects = Effects(rooms, effect_handlers(rooms, asker) | further)
     look_after = LookAfter(rooms, asker)
     pay = PayFlow(rooms, asker)
     return Flows(
@@ -241,7 +271,19 @@ def build_flows(world: World, wake: Callable[[], None]) -> Flows:
         due_work=DueWorkFlow(rooms.store, inbox=inbox, effects=effects, look_after=look_after),
         poll=Poll(rooms, inbox),
         connected=ConnectedAccount(rooms, inbox, world.disk),
+        charging=_charging(world, rooms, splynx),
     )
+
+
+def _charging(world: World, rooms: Rooms, splynx: SimSplynxGateway) -> Charging | None:
+    office = world.plan.office
+    if office is None:
+        return None
+    return Charging(world, replace(rooms, locks=SimLocks()), splynx, office)  # type: ignore[arg-type]  # the same promise
+
+
+def _timing(plan: Plan) -> Timing:
+    return SLOW_TIMING if plan.has_banks else TIMING
 
 
 class Process:
@@ -255,6 +297,7 @@ class Process:
         self._is_woken = False
         self._bell = Stamp()
         self._sleeps_until = ""
+        self._newest_effect, self._new_since_s = 0, world.clock.elapsed_s
         self._polled_at_s: dict[str, float] = {}
 
     def start(self) -> None:
@@ -263,6 +306,10 @@ class Process:
         self._world.scheduler.spawn(f"{self.name} jobs", self._jobs(), self.name)
         if self._world.plan.saves:
             self._world.scheduler.spawn(f"{self.name} saved", self._tend(), self.name)
+        charging = self.flows.charging
+        if charging is not None:
+            job = charging.work(self._quietly)
+            self._world.scheduler.spawn(f"{self.name} charges", job, self.name)
 
     def wake(self) -> None:
         """Says that there may be work now."""
@@ -310,17 +357,36 @@ class Process:
         clock = self._world.clock
         pause_s = _SHORTEST_IDLE_S
         while not self._is_woken:
-            due = self._world.disk.due().first
-            seconds = (datetime.fromisoformat(due) - clock.now()).total_seconds() if due else _NEVER
-            self._bell, self._sleeps_until = Stamp(), due
+            due = self._world.disk.due()
+            seconds = min(
+                max(self._seconds_to(due.effect), self._rests_s()),
+                self._seconds_to(due.look),
+                self._seconds_to(due.event),
+            )
+            self._bell, self._sleeps_until = Stamp(), due.first
             rest_s = max(pause_s, min(seconds, _LONGEST_IDLE_S))
             await until(clock.elapsed_s + rest_s, self._bell)
             if seconds <= rest_s and not self._bell.is_set:
                 return
             pause_s = 0.0
 
+    def _seconds_to(self, moment: str) -> float:
+        if not moment:
+            return _NEVER
+        return (datetime.fromisoformat(moment) - self._world.clock.now()).total_seconds()
+
+    def _rests_s(self) -> float:
+        """Says how long old effects may wait: trying in vain is the same hundreds of times."""
+        now_s, newest = self._world.clock.elapsed_s, self._world.disk.due().newest_effect
+        if newest != self._newest_effect:
+            self._newest_effect, self._new_since_s = newest, now_s
+        is_new = now_s - self._new_since_s <= _IS_NEW_S
+        return 0.0 if is_new or _CLOCK_JUMPS in self._world.plan.faults else self._world.rests_s
+
     def committed(self, changed: frozenset[str]) -> None:
         """Hears that something was committed: the next thing may be due earlier now."""
+        if self.flows.charging is not None:
+            self.flows.charging.committed(changed)
         if self._bell.is_set or changed.isdisjoint(HAS_DUE_WORK):
             return
         if self._world.disk.due().first != self._sleeps_until:

@@ -49,43 +49,44 @@ class _Entry:
 
     statement: Executable
     has_lists: bool
+    is_insert: bool
     variants: dict[tuple[Any, ...], _Compiled] = field(default_factory=dict)
 
 
 class QuickResult:
     """What the store uses of a CursorResult."""
 
-    __slots__ = ("_compiled", "_rows", "rowcount")
+    __slots__ = ("compiled", "rowcount", "rows")
 
     def __init__(self, compiled: _Compiled, rows: list[Any], rowcount: int) -> None:
-        self._compiled = compiled
-        self._rows = rows
+        self.compiled = compiled
+        self.rows = rows
         self.rowcount = rowcount
 
     def mappings(self) -> QuickMappings:
-        return QuickMappings(map(self._compiled.mapping, self._rows))
+        return QuickMappings(map(self.compiled.mapping, self.rows))
 
     def first(self) -> Sequence[Any] | None:
-        return self._read(self._rows[0]) if self._rows else None
+        return self._read(self.rows[0]) if self.rows else None
 
     def all(self) -> Sequence[Any]:
         return list(self)
 
     def scalars(self) -> QuickMappings:
-        return QuickMappings(self._read(row)[0] for row in self._rows)
+        return QuickMappings(self._read(row)[0] for row in self.rows)
 
     def scalar(self) -> Any:
-        return self._read(self._rows[0])[0] if self._rows else None
+        return self._read(self.rows[0])[0] if self.rows else None
 
     def scalar_one(self) -> Any:
-        (row,) = self._rows
+        (row,) = self.rows
         return self._read(row)[0]
 
     def __iter__(self) -> Any:
-        return map(self._read, self._rows)
+        return map(self._read, self.rows)
 
     def _read(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        readers = self._compiled.readers
+        readers = self.compiled.readers
         return tuple([read(v) if read else v for read, v in zip(readers, row, strict=True)])
 
 
@@ -108,24 +109,37 @@ class QuickConnection:
 
     def __init__(self, raw: sqlite3.Connection) -> None:
         self._raw = raw
+        self._cursor = raw.cursor()
         self.changed: set[str] = set()
         self.dialect = SimpleNamespace(name="sqlite")
 
-    def execute(self, statement: Executable, values: _Values | None = None) -> QuickResult:
-        given = values or {}
+    def execute(
+        self, statement: Executable, values: _Values | list[_Values] | None = None
+    ) -> QuickResult:
+        if isinstance(values, list):
+            return self._execute_each(statement, values)
+        given = values or _NONE
         entry = _entries.get(id(statement)) or _enter(statement, given)
+        key: tuple[Any, ...] = ()
         if entry.has_lists:
             given, key = _spread(given)
-        else:
+        elif entry.is_insert:  # its SQL has only the columns that there are values for
             key = tuple(given)
         compiled = entry.variants.get(key)
         if compiled is None:
             compiled = entry.variants[key] = _compile(statement, values or {})
         if compiled.writes_to:
             self._write(compiled.writes_to)
-        cursor = self._raw.execute(compiled.sql, compiled.bind(given))
+        cursor = self._cursor
+        cursor.execute(compiled.sql, compiled.bind(given))
         rows = cursor.fetchall() if compiled.readers else []
         return QuickResult(compiled, rows, cursor.rowcount)
+
+    def _execute_each(self, statement: Executable, values: list[_Values]) -> QuickResult:
+        """Executes it for each set of values; the result has the rows of all."""
+        done = [self.execute(statement, each) for each in values]
+        rows = [row for result in done for row in result.rows]
+        return QuickResult(done[0].compiled, rows, sum(result.rowcount for result in done))
 
     def _write(self, table: str) -> None:
         self.changed.add(table)
@@ -133,12 +147,14 @@ class QuickConnection:
             self._raw.execute("BEGIN")
 
 
+_NONE: _Values = {}
 _entries: dict[int, _Entry] = {}
 
 
 def _enter(statement: Executable, given: _Values) -> _Entry:
     has_lists = any(isinstance(value, list) for value in given.values())
-    entry = _entries[id(statement)] = _Entry(statement, has_lists)
+    is_insert = bool(getattr(statement, "is_insert", False))
+    entry = _entries[id(statement)] = _Entry(statement, has_lists, is_insert)
     return entry
 
 
@@ -230,6 +246,7 @@ def _written(code: str, known: dict[str, Any]) -> Any:
 
 _MOMENT = UtcMoment()
 _texts: dict[datetime, str | None] = {}
+_moments: dict[str, datetime | None] = {}
 
 
 def _moment_text(moment: datetime | None) -> str | None:
@@ -257,4 +274,12 @@ def _reader(of_type: Any) -> _Convert | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return None if text is None else _MOMENT.process_result_value(text, _DIALECT)
+    """Remembers how the store's own column type reads a moment."""
+    if text is None:
+        return None
+    moment = _moments.get(text)
+    if moment is None:
+        if len(_moments) > _MOMENTS_KEPT:
+            _moments.clear()
+        moment = _moments[text] = _MOMENT.process_result_value(text, _DIALECT)
+    return moment

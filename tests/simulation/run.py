@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from tests.simulation.disk import Disk
 from tests.simulation.faults import FAULTS, NOT_YET
 from tests.simulation.history import History
-from tests.simulation.oracle import PROMISES
 from tests.simulation.plan import Plan, make_plan
+from tests.simulation.promises import PROMISES
 
 ALL_FAULTS = 61
 _REPLAY_EVERY = 17

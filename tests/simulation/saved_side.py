@@ -106,12 +106,32 @@ class SavedSide(ABC):
         setup.update(status="succeeded", last_setup_error=None, next_action=None)
         self._keep(setup)
         if self.methods[setup["payment_method"]]["type"] == BANK:
-            mandate: Json = {"object": "mandate", "id": self._new_id("mandate_1", 20)}
-            mandate |= {"status": "active", "payment_method": setup["payment_method"]}
-            self.mandates[mandate["id"]] = mandate
-            self.account_of[mandate["id"]] = self.account_of[setup["id"]]
-            setup["mandate"] = mandate["id"]
+            self._make_mandate(setup)
         self._happened("setup_intent.succeeded", setup)
+
+    def _make_mandate(self, setup: Json) -> None:
+        mandate: Json = {"object": "mandate", "id": self._new_id("mandate_1", 20)}
+        mandate |= {"status": "active", "payment_method": setup["payment_method"]}
+        self.mandates[mandate["id"]] = mandate
+        self.account_of[mandate["id"]] = self.account_of[setup["id"]]
+        setup["mandate"] = mandate["id"]
+
+    def saved_before(self, account: str, metadata: Mapping[str, str], kind: str) -> Json:
+        """Somebody has saved a card or bank account before the story begins; nothing tells of it."""
+        customer: Json = {"object": "customer", "id": self._new_id("cus_", 14)}
+        customer |= {"metadata": dict(metadata)}
+        setup: Json = {"id": self._new_id("seti_1", 22), "metadata": dict(metadata)}
+        setup |= {"object": "setup_intent", "status": "succeeded", "customer": customer["id"]}
+        setup |= {"mandate": None, "entered": [], "wrong": 0, "payment_method": None}
+        self.customers[customer["id"]] = customer
+        self.setups[setup["id"]] = setup
+        self.account_of |= {customer["id"]: account, setup["id"]: account}
+        self._enter(setup, kind)
+        setup["entered"].append(setup["payment_method"])
+        self._keep(setup)
+        if kind == BANK:
+            self._make_mandate(setup)
+        return setup
 
     def withdraw(self, customer_id: int) -> None:
         """The customer tells the bank, not us, that nothing may be debited any more."""

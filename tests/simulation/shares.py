@@ -46,7 +46,10 @@ def is_ours(stripe: StripeSide, intent: Json) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of a charge. `name` is a document's number, or `top_up/...`; `part` is 0 for all of it."""
+    """A part of a charge. `part` is 0 for all of it.
+
+    `name` is a document's number, or the key of a debt without one, such as `top_up/...`.
+    """
 
     name: str
     amount: Decimal
@@ -54,9 +57,14 @@ class Share:
     collection_id: str
 
     @property
-    def is_top_up(self) -> bool:
+    def has_no_document(self) -> bool:
         """Says whether it is for no document."""
-        return self.name.startswith("top_up/")
+        return "/" in self.name
+
+    @property
+    def is_of_account(self) -> bool:
+        """Says whether it is for what a customer owes in all, or pays ahead."""
+        return self.name.startswith(("balance/", "prepaid/"))
 
     def marker(self, thing_id: str) -> str:
         """Gives the receipt number of its booking, or of the reversal of that."""
@@ -101,7 +109,7 @@ class Shares:
             return ()
         whole_id, kind, key, number, minor, currency = row
         if kind != "several":
-            name = key if kind == "top_up" else number
+            name = number or key
             return (Share(name, in_units(minor, currency), 0, whole_id),)
         return tuple(
             Share(number, in_units(minor, currency), part, part_id)

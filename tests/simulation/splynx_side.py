@@ -20,8 +20,20 @@ from splynx_stripe.gateways.splynx import client as splynx_client
 from splynx_stripe.gateways.splynx.api import SplynxApi
 from splynx_stripe.gateways.splynx.errors import Answer
 from splynx_stripe.gateways.splynx.gateway import SplynxHttpGateway
-from splynx_stripe.gateways.splynx.resources import CUSTOMER_PAYMENT_ACCOUNTS, Call
+from splynx_stripe.gateways.splynx.remembered import Remembered
+from splynx_stripe.gateways.splynx.resources import (
+    BILLING_INFO,
+    CUSTOMER_BILLING,
+    CUSTOMER_PAYMENT_ACCOUNTS,
+    MAIL,
+    SEND_DOCUMENTS,
+    SMS,
+    Call,
+    Resource,
+)
+from splynx_stripe.kit.clock import Clock
 from tests.simulation.network import LostError, Network, RefusedError, Spoil
+from tests.simulation.splynx_filters import filtered
 
 TIMEOUT_S = 30.0
 _LOOK_IS_FRESH_S = 240.0
@@ -54,6 +66,10 @@ class SplynxSide:
     records: list[Row] = field(default_factory=list)
     deposits: dict[int, Decimal] = field(default_factory=dict)
     account_rows: dict[str, Row] = field(default_factory=dict)
+    prepaid_prices: dict[int, Decimal] = field(default_factory=dict)
+    pairs_alone: bool = False
+    messages: list[Row] = field(default_factory=list)
+    on_message: Callable[[Row], None] = lambda _message: None
     on_change: Callable[[], None] = lambda: None
     on_marked_paid: Callable[[Row], None] = lambda _row: None
     on_marked: Callable[[Row, str], None] = lambda _row, _status: None
@@ -69,8 +85,16 @@ class SplynxSide:
             "email": f"c{customer_id}@example.com",
             "phone": "",
             "status": "active",
+            "location_id": 1,
+            "billing_type": "recurring",
         }
-        self.deposits[customer_id] = Decimal(0)
+        self.deposits.setdefault(customer_id, Decimal(0))
+
+    def make_prepaid(self, customer_id: int, price: Decimal) -> None:
+        """Makes a customer one who pays a period before it begins, in currency units."""
+        row = self.customers[f"admin/customers/customer/{customer_id}"]
+        row["billing_type"] = "prepaid_monthly"
+        self.prepaid_prices[customer_id] = price
 
     def add_document(
         self, kind: str, document_id: int, customer_id: int, total: Decimal, due: Decimal
@@ -91,6 +115,8 @@ class SplynxSide:
         }
         if kind == "proforma":
             del self.documents[f"{path}/{document_id}"]["due"]
+        else:
+            self.deposits[customer_id] -= due
 
     def execute(self, call: Call, spoil: Spoil | None) -> Answer:
         """Executes a request as Splynx does."""
@@ -110,6 +136,8 @@ class SplynxSide:
     def _handle(self, call: Call) -> Answer:
         if call.resource is CUSTOMER_PAYMENT_ACCOUNTS:
             return self._payment_accounts(call)
+        if call.resource in {CUSTOMER_BILLING, BILLING_INFO}:
+            return self._account(call.resource, int(call.item))
         if call.action == "view":
             return self._view(call.path)
         if call.action == "index":
@@ -136,6 +164,15 @@ class SplynxSide:
             return Answer(204, b"", {})
         return _json(200, row)
 
+    def _account(self, resource: Resource, customer_id: int) -> Answer:
+        """The money of one customer: the balance, and what the next prepaid period costs."""
+        if customer_id not in self.deposits:
+            return _error(404, "NOT_FOUND", "Not found")
+        shown: Row = {"customer_id": customer_id, "deposit": f"{self.deposits[customer_id]:.4f}"}
+        if resource is BILLING_INFO and customer_id in self.prepaid_prices:
+            shown["paymentPerMonth"] = f"{self.prepaid_prices[customer_id]:.4f}"
+        return _json(200, shown)
+
     def _view(self, path: str) -> Answer:
         if path.startswith("admin/config/company-info"):
             return _json(200, {"company_name": "Northwind", "iso_country_code": "CZ"})
@@ -152,12 +189,14 @@ class SplynxSide:
         query = dict(call.query)
         rows = self._collection(call.resource.path)
         if not self.switches.ignores_filters:
-            for name, value in query.items():
-                if name.startswith("main_attributes["):
-                    rows = [row for row in rows if str(row.get(name[16:-1])) == value]
-        rows = sorted(rows, key=lambda row: -int(row["id"]))
+            rows = filtered(rows, query)
+        is_rising = query.get("order[id]") == "ASC"
+        rows = sorted(rows, key=lambda row: int(row["id"]), reverse=not is_rising)
         offset, limit = int(query.get("offset", 0)), int(query.get("limit", 100))
-        return rows[offset : offset + min(limit, self.switches.page_cap)]
+        # A settings list is a few rows: no server caps it, and no client pages through it.
+        is_of_settings = call.resource.path.endswith("payment-methods")
+        cap = limit if is_of_settings else self.switches.page_cap
+        return rows[offset : offset + min(limit, cap)]
 
     def _collection(self, path: str) -> list[Row]:
         match path:
@@ -169,6 +208,8 @@ class SplynxSide:
                 return self.records
             case "admin/finance/payment-methods":
                 return _METHODS
+            case "admin/customers/customer":
+                return list(self.customers.values())
             case _:
                 return [row for key, row in self.documents.items() if key.startswith(path)]
 
@@ -199,12 +240,17 @@ class SplynxSide:
         paired = [
             Decimal(row["amount"]) for row in self.payments if row["invoice_id"] == invoice["id"]
         ]
-        left: Decimal = Decimal(invoice["total"]) - invoice["paid_before"] - sum(paired, Decimal(0))
+        paired += [invoice["paid_before"], invoice.get("paired_alone", Decimal(0))]
+        left: Decimal = Decimal(invoice["total"]) - sum(paired, Decimal(0))
         return max(left, Decimal(0))
 
     def _add(self, path: str, body: Row) -> Answer:
         if path == "admin/finance/payments":
             return self._add_payment(body)
+        if path in _MESSAGES:
+            self.messages.append(body)
+            self.on_message(body)
+            return _json(201, {"id": len(self.messages)})
         rows = self.statements if path.endswith("statements") else self.records
         rows.append({**body, "id": len(rows) + 1})
         self.on_change()
@@ -217,6 +263,8 @@ class SplynxSide:
         self.payments.append(payment)
         self.deposits[body["customer_id"]] += Decimal(str(body["amount"]))
         self._pair(payment)
+        if self.pairs_alone and payment["invoice_id"] is None and payment["request_id"] is None:
+            self._pair_alone(payment, Decimal(str(payment["amount"])))
         self.on_change()
         return _json(201, {"id": payment["id"]})
 
@@ -235,6 +283,22 @@ class SplynxSide:
             self._judge_fit(payment, proforma, Decimal(proforma["total"]))
             if self.switches.marks_proforma_paid and proforma["status"] in _UNPAID:
                 proforma.update(status="paid", payment_id=payment["id"])
+
+    def _pair_alone(self, payment: Row, left: Decimal) -> None:
+        """Money for no document pays the customer's open invoices; what goes back opens them."""
+        for row in self.documents.values():
+            if row["customer_id"] != payment["customer_id"] or "due" not in row:
+                continue
+            due, alone = Decimal(row["due"]), row.get("paired_alone", Decimal(0))
+            moved = min(left, due) if left > 0 else max(left, -alone)
+            if not moved or row["status"] == "deleted":
+                continue
+            left -= moved
+            row.update(paired_alone=alone + moved, due=f"{due - moved:.4f}", changed_s=self.now_s())
+            if due == moved:
+                row.update(status="paid", payment_id=payment["id"])
+            elif moved < 0 and row["status"] == "paid":
+                row.update(status="not_paid", payment_id=0)
 
     def _take_back(self, document: Row | None) -> None:
         """A negative payment opens its document again, on some servers (reference 7, #10)."""
@@ -267,11 +331,21 @@ class SplynxSide:
         """Somebody pays the document at the counter."""
         row = self.documents[key]
         if row["status"] in _UNPAID:
+            self._pays_off(row)
             row.update(paid_before=row["paid_before"] + Decimal(str(row.get("due", row["total"]))))
             row.update(status="paid", payment_id=1, changed_s=self.now_s())
             if "due" in row:
                 row["due"] = "0.0000"
             self.on_change()
+
+    def pay_off(self, customer_id: int) -> None:
+        """A customer pays a debt at the counter, for no document."""
+        self.deposits[customer_id] = max(self.deposits[customer_id], Decimal(0))
+        self.on_change()
+
+    def _pays_off(self, document: Row) -> None:
+        """An invoice that is paid or gone is no debt of its customer any more."""
+        self.deposits[document["customer_id"]] += Decimal(document.get("due", "0"))
 
     def change_due(self, key: str, factor: Decimal) -> None:
         """The office edits the document: less or more is due."""
@@ -281,6 +355,8 @@ class SplynxSide:
         name = "due" if "due" in row else "total"
         changed = (Decimal(str(row[name])) * factor).quantize(Decimal(1))
         changed = max(changed, Decimal(1))
+        if name == "due":
+            self.deposits[row["customer_id"]] -= changed - Decimal(row["due"])
         row["total"] = f"{Decimal(row['total']) + changed - Decimal(row[name]):.4f}"
         row[name] = f"{changed:.4f}"
         row.update(edited_by_office=True, changed_s=self.now_s())
@@ -290,10 +366,12 @@ class SplynxSide:
         """The office deletes the document."""
         row = self.documents[key]
         if row["status"] == "not_paid":
+            self._pays_off(row)
             row.update(status="deleted", changed_s=self.now_s())
             self.on_change()
 
 
+_MESSAGES = frozenset(resource.path for resource in (MAIL, SMS, SEND_DOCUMENTS))
 _UNPAID = frozenset({"not_paid", "pending"})
 _METHODS = [
     {"id": 3, "name": "Credit card", "is_active": "1"},
@@ -306,11 +384,16 @@ def _shown(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in _OUR_NOTES}
 
 
-_OUR_NOTES = frozenset({"paid_before", "changed_s", "did_not_fit", "beside", "edited_by_office"})
+_OUR_NOTES = frozenset(
+    {"paid_before", "changed_s", "did_not_fit", "beside", "edited_by_office", "paired_alone"}
+)
+
+
+_NO_HEADERS: dict[str, str] = {}
 
 
 def _json(status: int, value: object) -> Answer:
-    return Answer(status, json.dumps(value).encode(), {})
+    return Answer(status, json.dumps(value).encode(), _NO_HEADERS)
 
 
 def _error(status: int, code: str, message: str) -> Answer:
@@ -367,5 +450,7 @@ class _Api(SplynxApi):
 class SimSplynxGateway(SplynxHttpGateway):
     """The product's gateway; only the way to the server is simulated."""
 
-    def __init__(self, side: SplynxSide, network: Network) -> None:
+    def __init__(self, side: SplynxSide, network: Network, clock: Clock) -> None:
         self._api = _Api(_Client(side, network))
+        self._companies = Remembered(clock)
+        self._methods = Remembered(clock)

@@ -62,6 +62,7 @@ class _Sdk:
 _SDK_ERRORS: Mapping[int, type[stripe.StripeError]] = {
     400: stripe.InvalidRequestError,
     401: stripe.AuthenticationError,
+    402: stripe.CardError,
     403: stripe.PermissionError,
     404: stripe.InvalidRequestError,
     429: stripe.RateLimitError,
@@ -101,7 +102,11 @@ class _SimCalls(StripeCalls):
             lost = aiohttp.ClientPayloadError("half")
             raise errors.translate(_broken(lost), operation, account) from None
         if raw.status >= 400:
-            raise errors.translate(_sdk_error(raw), operation, account) from None
+            refusal = _sdk_error(raw)
+            carried = errors.carried_intent(refusal) if operation.confirms else None
+            if carried is not None:
+                return Raw(200, dict(carried), raw.headers)
+            raise errors.translate(refusal, operation, account) from None
         return raw
 
 
@@ -126,6 +131,11 @@ def _never_sent() -> Exception:
 def _sdk_error(raw: Raw) -> stripe.StripeError:
     kind = _SDK_ERRORS.get(raw.status, stripe.APIError)
     said = raw.body.get("error", {}).get("message", "An answer without an error object")
+    if kind is stripe.CardError:
+        code = raw.body["error"]["code"]
+        return stripe.CardError(  # type: ignore[no-untyped-call]  # the SDK's has no types
+            said, None, code, http_status=raw.status, json_body=raw.body, headers={}
+        )
     if kind is stripe.InvalidRequestError:
         return stripe.InvalidRequestError(  # type: ignore[no-untyped-call]  # the SDK's has no types
             said, None, http_status=raw.status, json_body=raw.body, headers={}

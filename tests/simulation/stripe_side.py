@@ -19,6 +19,13 @@ EVENTS_LISTED_S = 30 * 24 * 3600.0
 _ROUNDED_S = 2.0
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
 DEAUTHORIZED = "account.application.deauthorized"
+_DECLINES = {
+    "poor": ("card_declined", "insufficient_funds"),
+    "stolen": ("card_declined", "stolen_card"),
+    "expired": ("expired_card", ""),
+    "confirm": ("authentication_required", "authentication_required"),
+}
+"""What a bank says to a charge of a saved card: the code and the decline code."""
 
 
 @dataclass(slots=True)
@@ -48,12 +55,14 @@ class StripeSide(SavedSide):
         self.on_change: Callable[[], None] = lambda: None
         self.on_event: Callable[[Json, str], None] = lambda _event, _account: None
         self.on_debit: Callable[[Json, str], None] = lambda _intent, _word: None
+        self.on_unattended: Callable[[Json], str] = lambda _method: "good"
         self.before_create: Callable[[str, str, Json], None] = lambda _account, _key, _params: None
         self.on_sent: Callable[[str], None] = lambda _key: None
         self.takes_other_amount = False
         self.page_cap = 100
         self.listed_after_s = 0
         self._last_event_s: dict[str, float] = {}
+        self._beside: list[Json] = []
         self.replays_errors = True
 
     # --- what our gateway asks -----------------------------------------------------------
@@ -76,11 +85,15 @@ class StripeSide(SavedSide):
         raw = self._handlers()[asked.endpoint](asked.account, asked.params)
         if spoil is Spoil.ERROR_AFTER:
             raw = _SERVER_ERROR
-        is_kept = raw.status < 400 or (raw.status >= 500 and self.replays_errors)
+        is_kept = raw.status in {200, 402} or (raw.status >= 500 and self.replays_errors)
         if asked.key and is_kept:
             kept = _Key(asked.params, raw, self._clock.elapsed_s)
             self._keys[asked.account, asked.key] = kept
         return raw
+
+    def remember_refused(self, account: str, key: str) -> None:
+        """Makes Stripe remember a key that was used for something that came to nothing."""
+        self._keys[account, key] = _Key({}, _SERVER_ERROR, self._clock.elapsed_s)
 
     def forget_params(self, account: str, key: str) -> bool:
         """Makes Stripe remember a key with other parameters (fault 26). False: it knows none."""
@@ -128,9 +141,29 @@ class StripeSide(SavedSide):
         if params["amount"] < 50 and params["currency"] == "usd":
             said = "Amount must be at least $0.50 usd"
             return error(400, "invalid_request_error", said, "amount_too_small")
+        charged = params.get("payment_method", "")
+        method = self.methods.get(charged)
+        if charged and (method is None or method["customer"] != customer):
+            return error(400, "invalid_request_error", "No such PaymentMethod", "resource_missing")
         intent = self._new_intent(account, params)
         self._happened("payment_intent.created", intent)
+        if method is not None:
+            return self._charge_saved(intent, method)
         return Raw(200, dict(intent))
+
+    def _charge_saved(self, intent: Json, method: Json) -> Raw:
+        """Charges a saved method in the request that creates the PaymentIntent (reference 5)."""
+        intent["payment_method"] = method["id"]
+        word = self.on_unattended(method)
+        if method["type"] == BANK:
+            self._debit(intent, word)
+            return Raw(200, dict(intent))
+        if word == "good":
+            self.succeed(intent)
+            return Raw(200, dict(intent))
+        self.fail(intent, *_DECLINES[word])
+        said: Json = {"type": "card_error", **intent["last_payment_error"]}
+        return Raw(402, {"error": said | {"payment_intent": dict(intent)}})
 
     def _new_intent(self, account: str, params: Json) -> Json:
         intent: Json = {
@@ -253,13 +286,13 @@ class StripeSide(SavedSide):
         self.on_debit(intent, word)
         return "processing"
 
-    def fail(self, intent: Json, code: str) -> None:
+    def fail(self, intent: Json, code: str, decline_code: str = "generic_decline") -> None:
         """A card is declined, or a bank refuses a debit."""
         self._leave_processing(intent)
         intent["status"] = "requires_payment_method"
         intent["last_payment_error"] = {
             "code": code,
-            "decline_code": "generic_decline",
+            "decline_code": decline_code,
             "message": "Your payment was declined.",
         }
         self._happened("payment_intent.payment_failed", intent)
@@ -323,6 +356,20 @@ class StripeSide(SavedSide):
         intent = self._new_intent(account, params)
         intent.update(status="succeeded", amount_received=4200, latest_charge="ch_foreign")
         self._happened("payment_intent.succeeded", intent)
+
+    def charge_beside(self, account: str, customer: str, amount: int) -> Json:
+        """Another program charges a customer of ours, and the customer has to confirm it."""
+        currency = "usd" if account == "default" else "jpy"
+        params = {"amount": amount, "currency": currency, "customer": customer}
+        intent = self._new_intent(account, {**params, "metadata": _ANOTHER_SHOP})
+        intent["status"] = "requires_action"
+        self._beside.append(intent)
+        return intent
+
+    def end_beside(self) -> None:
+        """The other program gives up."""
+        for intent in self._beside:
+            intent["status"] = "canceled"
 
     @override
     def _happened(self, kind: str, about: Json) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 
-from tests.simulation.clockwork import Scheduler, SimClock, Stamp, turn, until
+from tests.simulation.clockwork import START, Scheduler, SimClock, Stamp, turn, until
 from tests.simulation.disk import Disk
 from tests.simulation.network import LostError, Network, Rule, Spoil
 from tests.simulation.stripe_side import StripeSide
@@ -148,3 +149,21 @@ def test_news_is_listed_until_a_poll_began_after_the_list_could_show_it() -> Non
     assert stripe.lists_news_since("default", 180.0)
     assert not stripe.lists_news_since("default", 200.0)
     assert not stripe.lists_news_since("2-acct_two", 0.0)
+
+
+def test_a_clock_that_is_set_or_goes_on_shows_it_at_once() -> None:
+    clock = SimClock()
+    shown = [clock.now()]
+    clock.skew = timedelta(hours=1)
+    shown.append(clock.now())
+    clock.elapsed_s = 60.0
+    shown.append(clock.now())
+    clock.skew = timedelta(0)
+    shown.append(clock.now())
+
+    assert [moment - START for moment in shown] == [
+        timedelta(0),
+        timedelta(hours=1),
+        timedelta(hours=1, minutes=1),
+        timedelta(minutes=1),
+    ]

@@ -15,8 +15,8 @@ from splynx_stripe.domain.effect import StoredEffect
 from splynx_stripe.flows.effects import Effects
 from tests.simulation.disk import Disk
 from tests.simulation.faults import FAULTS, NOT_YET
-from tests.simulation.oracle import PROMISES
 from tests.simulation.plan import Act, Debt, Plan, make_plan
+from tests.simulation.promises import PROMISES
 from tests.simulation.run import (
     ALL_FAULTS,
     Tally,
@@ -82,6 +82,8 @@ def test_many_histories_have_debits_bundles_top_ups_kept_cards_and_accounts_take
         "top-ups": [any(act.kind == "top_up" for act in plan.acts) for plan in plans],
         "kept cards": [plan.saves for plan in plans],
         "accounts taken back": [plan.revokes for plan in plans],
+        "charge runs": [plan.office is not None for plan in plans],
+        "rules": [bool(plan.office and plan.office.rules) for plan in plans],
     }
 
     for what, by_plan in shown.items():

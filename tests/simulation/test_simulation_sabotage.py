@@ -8,7 +8,7 @@ import pytest
 
 from tests.simulation.bug import Bug
 from tests.simulation.bugs import BUGS
-from tests.simulation.oracle import PROMISES
+from tests.simulation.promises import PROMISES
 from tests.simulation.sabotage import copy_tree, hunt
 
 _QUICK = [bug for bug in BUGS if bug.is_quick]

@@ -11,15 +11,12 @@ from typing import Any, Protocol
 from splynx_stripe.domain.case import Case, CaseKind
 from splynx_stripe.domain.metadata import ATTEMPT, PARTNER
 from splynx_stripe.domain.statement import statement_title
+from splynx_stripe.flows.safe_stop import unattended_stop
 from tests.simulation.connected import is_connected
-from tests.simulation.oracle import (
-    Evidence,
-    Oracle,
-    Violation,
-    doubts_nobody_is_told_of,
-    no_doubt_is_long,
-)
+from tests.simulation.doubts import doubts_nobody_is_told_of, no_doubt_is_long
+from tests.simulation.oracle import Evidence, Oracle
 from tests.simulation.process import ACCOUNTS, GROUPINGS, TIMEZONE
+from tests.simulation.promises import Violation
 from tests.simulation.shares import Receipt, Share, ours
 from tests.simulation.splynx_side import Row
 from tests.simulation.stripe_raw import Json
@@ -93,6 +90,7 @@ class Verdict:
         self._what_was_agreed_to_is_kept(cases)
         self._documents_show_the_truth(cases)
         self._no_doubt_is_left(cases)
+        self._charges_came_to_their_ends()
         self._nothing_is_said_twice(cases)
         self._no_secret_was_told(cases)
 
@@ -359,7 +357,7 @@ class Verdict:
             if not attempt.splynx_payment_id or attempt.collection_id in explained:
                 continue
             for share in self._shares.of_attempt(attempt.id):
-                if not share.is_top_up:
+                if not share.has_no_document:
                     self._shows_its_booking(by_number[share.name], share)
 
     def _open(self, explained: set[str]) -> set[str]:
@@ -394,6 +392,11 @@ class Verdict:
             is_in_sight = ACCOUNTS[partner_id].name not in self._revoked
             if is_in_sight and of_id.partition(".")[0] not in told:
                 raise Violation("I10", f"{of_id} still holds a lease")
+
+    def _charges_came_to_their_ends(self) -> None:
+        if self._judged.oracle.charges is not None:
+            is_stopped = bool(self._judged.disk.look(unattended_stop))
+            self._judged.oracle.charges.at_the_end(is_stopped=is_stopped)
 
     def _no_work_is_left(self, subjects: set[str]) -> None:
         raw = self._judged.disk.raw
