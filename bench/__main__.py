@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
-from bench import commits, footprint, histories, pages, payments, report, webhooks
+from bench import charges, commits, footprint, histories, pages, payments, report, webhooks
 from bench.processes import CACHE
 from bench.report import Line
 from splynx_stripe.kit.clock import SystemClock
@@ -25,6 +25,7 @@ def _measurements(folder: Path, *, quick: bool) -> dict[str, Callable[[], Iterat
         "webhooks": lambda: webhooks.measure(folder, sizes),
         "commits": lambda: commits.measure(folder, events=events, rounds=rounds),
         "payments": lambda: payments.measure(folder, 25 if quick else 150),
+        "charges": lambda: charges.measure(folder / "charges", 200 if quick else charges.ITEMS),
         "pages": lambda: pages.measure(folder / "pages", 20 if quick else 200),
         "start": lambda: footprint.measure_start(folder, rounds),
         "memory": lambda: footprint.measure_open_items(folder, rounds),

@@ -213,7 +213,3 @@ def _lines(town: Town, cpu_per_payment_s: float, cpu_per_page_s: float) -> Itera
         Budget(most=20, unit="%"),
         share,
     )
-    yield Line(
-        "charge run at 25/s against 250 ms latency: issue rate", "", "", Budget(least=98, unit="%")
-    )
-    yield Line("payment page opened during a run, p99", "", "", Budget(most=100, unit="ms"))
