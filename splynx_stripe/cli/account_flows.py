@@ -20,7 +20,7 @@ from splynx_stripe.kit.ids import RandomIds
 from splynx_stripe.store.migrate import migrate
 from splynx_stripe.store.store import open_store
 
-ACTOR = "cli"
+ACTOR = "console"
 
 
 @dataclass(frozen=True, slots=True)

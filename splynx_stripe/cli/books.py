@@ -15,6 +15,7 @@ import click
 
 from splynx_stripe.cli.config_commands import settings_or_exit
 from splynx_stripe.cli.options import config_option
+from splynx_stripe.domain.audit import AuditEntry
 from splynx_stripe.domain.operation import (
     WITHOUT_DEBT,
     Operation,
@@ -232,6 +233,8 @@ def close_case(*, config_path: Path, number: int, note: str, retry: bool) -> Non
         if retry and not unit.retry_effect(case.subject, now=now, deadline_at=deadline_at):
             return f"Case {number} is about nothing that can be tried again. Nothing was changed."
         unit.close_case(case.kind, case.subject, now=now, note=note)
+        facts = {"case": str(number), "kind": case.kind.value, "note": note}
+        unit.record(AuditEntry(now, "case.closed", "console", case.collection_id, facts=facts))
         return ""
 
     problem = with_store(config_path, lambda store: store.run(work))

@@ -127,7 +127,7 @@ async def _opened(written: Settings) -> AsyncIterator[CustomerSync]:
                 store,
                 clock,
                 installation_id=installation.id,
-                actor="cli",
+                actor="console",
             )
     finally:
         await store.close()

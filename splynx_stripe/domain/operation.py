@@ -47,6 +47,8 @@ _WORDS: Mapping[OperationOutcome, frozenset[str]] = MappingProxyType(
                 "settled",
                 "refunded",
                 "reversed",
+                "recovered",
+                "sent",
                 "connected",
                 "saved",
             }
@@ -60,6 +62,9 @@ _WORDS: Mapping[OperationOutcome, frozenset[str]] = MappingProxyType(
                 "requires_action",
                 "processing",
                 "pending",
+                "planned",
+                "try_began",
+                "put_off",
                 "canceling",
                 "verifying",
             }
@@ -68,6 +73,7 @@ _WORDS: Mapping[OperationOutcome, frozenset[str]] = MappingProxyType(
             {
                 "declined",
                 "refused",
+                "exhausted",
                 "failed",
                 "given_up",
                 "opened",  # a case

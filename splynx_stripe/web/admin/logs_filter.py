@@ -63,7 +63,7 @@ def read_filter(
     this_month = first_of_month(now, zone).isoformat()
     first_text = fields.get("from", this_month).strip()
     last_text = fields.get("to", "").strip()
-    first, last = _day(first_text), _day(last_text)
+    first, last = read_day(first_text), read_day(last_text)
     wrong = {
         name: WRONG_DATE
         for name, text, day in (("from", first_text, first), ("to", last_text, last))
@@ -87,7 +87,8 @@ def read_filter(
     )
 
 
-def _day(text: str) -> date | None:
+def read_day(text: str) -> date | None:
+    """Reads a day such as 2026-11-24; None for anything else."""
     try:
         day = date.fromisoformat(text)
     except ValueError:

@@ -24,6 +24,8 @@ PAYMENT_TYPES = {
     PayableKind.PROFORMA.value: later("Proforma invoice"),
     PayableKind.TOP_UP.value: later("Top-up"),
     PayableKind.SEVERAL.value: later("Several documents"),
+    PayableKind.BALANCE.value: later("Outstanding balance"),
+    PayableKind.PREPAID.value: later("Prepaid period"),
     WITHOUT_DEBT: later("Settings, links, saved cards"),
 }
 MEANS = {PaymentMeans.CARD: later("Card"), PaymentMeans.BANK: later("Bank account")}
@@ -44,19 +46,28 @@ _ACTORS = {
     "admin": later("Administrator %(id)s"),
     "api": later("Program with key %(id)s"),
     "link": later("Somebody with link %(id)s"),
+    "rule": later("Auto charge rule %(id)s"),
+    "run": later("Charge run %(id)s"),
+    "console": later("Command line (%(id)s)"),
 }
 _ACTORS_ALONE = {
+    "customer": later("A customer"),
+    "admin": later("An administrator"),
     "link": later("Somebody with a plain link"),
     "stripe": later("Stripe"),
     "daemon": later("This program"),
     "console": later("Command line"),
+    "migration": later("Migration from the closed add-on"),
 }
 
 
 def actor_words(actor: str, language: Language) -> str:
-    """Says who did it; an unknown word is shown as it is."""
+    """Says who did it; an unknown word is shown as it is.
+
+    Splynx does not tell every key which administrator a session belongs to; the id is 0 then.
+    """
     kind, _, number = actor.partition(":")
-    if number and kind in _ACTORS:
+    if number not in {"", "0"} and kind in _ACTORS:
         return language.say(_ACTORS[kind], id=number)
     text = _ACTORS_ALONE.get(kind)
     return language.say(text) if text else actor
