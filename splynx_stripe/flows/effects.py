@@ -34,6 +34,7 @@ _WHAT = {
     EffectKind.MARK_UNPAID: "showing the document as unpaid again in Splynx",
     EffectKind.REVERSE_BOOKING: "booking in Splynx that the bank took a payment back",
     EffectKind.SAVE_CREDENTIAL: "saving the payment method for future charges",
+    EffectKind.FOLLOW_UP_FAILURE: "deciding what follows a failed payment",
 }
 _MONEY = {
     EffectKind.BOOK_PAYMENT: "The money was taken and is safe; only the entry is missing.",
@@ -43,6 +44,7 @@ _MONEY = {
     EffectKind.MARK_UNPAID: "The bank debit has failed; no money was taken.",
     EffectKind.REVERSE_BOOKING: "The bank has the money; only Splynx still shows it as paid.",
     EffectKind.SAVE_CREDENTIAL: "The payment itself is not touched by it.",
+    EffectKind.FOLLOW_UP_FAILURE: "No money was taken; nobody was told and nothing is retried.",
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from splynx_stripe.domain.inbox import InboxSource
 from splynx_stripe.domain.stripe import StripeAccount
 from splynx_stripe.flows.inbox import Inbox
 from splynx_stripe.flows.ports import Unit
@@ -38,10 +37,10 @@ class Poll:
         cursor = newest = await self._cursor(account)
         pages = self._rooms.stripe.event_pages(account, created_from=cursor - _OVERLAP)
         async for page in pages:
-            for event in page:
-                newest = max(newest, event.created)
-                new += await self._inbox.receive(event, account, InboxSource.POLL)
-        await self._move(account, newest)
+            newest = max([newest, *(event.created for event in page)])
+            new += await self._inbox.receive_page(page, account)
+        if newest > cursor:
+            await self._move(account, newest)
         return new
 
     async def _cursor(self, account: StripeAccount) -> datetime:

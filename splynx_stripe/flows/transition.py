@@ -56,7 +56,7 @@ def apply_news(unit: Unit, attempt_id: str, news: News, occasion: Occasion) -> A
     if after.state != before.state:
         after = replace(after, next_look_at=next_look(after, occasion))
     if after != before:
-        unit.save_attempt(after)
+        after = unit.save_attempt(after)
     if after.state != before.state:
         _record(unit, f"attempt.{after.state}", before, after, occasion)
         _add_effects(unit, result, occasion)
@@ -64,7 +64,7 @@ def apply_news(unit: Unit, attempt_id: str, news: News, occasion: Occasion) -> A
         _settle_doubt(unit, after, occasion)
     elif _is_newly_declined(before, after):
         _record(unit, "attempt.declined", before, after, occasion)
-    return require_attempt(unit, attempt_id)
+    return after
 
 
 def require_attempt(unit: Unit, attempt_id: str) -> Attempt:

@@ -122,6 +122,27 @@ async def test_without_webhooks_the_poll_brings_the_payment_home(
     assert await house.collection_states() == [CollectionState.BOOKED]
 
 
+async def test_a_page_of_polled_events_is_one_unit_and_a_quiet_poll_writes_nothing(
+    town: Town, house: FlowHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = len(await pay_with_a_detour(town, house))
+    units: list[object] = []
+    run = house.store.run
+
+    async def counted(work: Any) -> Any:
+        units.append(work)
+        return await run(work)
+
+    monkeypatch.setattr(house.store, "run", counted)
+    found = await house.poll.run(EUR_ACCOUNT)
+    writes_of_first = len(units)
+    again = await house.poll.run(EUR_ACCOUNT)
+
+    assert events > 2
+    assert (found, writes_of_first) == (events, 2)  # the page and the cursor
+    assert (again, len(units) - writes_of_first) == (0, 1)  # what overlaps is recognised
+
+
 async def test_without_any_event_looking_after_brings_the_payment_home(
     town: Town, house: FlowHouse
 ) -> None:
