@@ -8,8 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
-from splynx_stripe.domain.collection import Collection
-from splynx_stripe.domain.errors import MoneyError, NotFoundError
+from splynx_stripe.domain.errors import (
+    MoneyError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RejectedError,
+    RetryableError,
+)
 from splynx_stripe.domain.money import Money
 from splynx_stripe.domain.payable import PARTS_AT_LEAST, PARTS_AT_MOST, Payable, several, top_up
 from splynx_stripe.domain.splynx import Company, DocumentKind, Receipt
@@ -39,6 +44,20 @@ class PastPayment:
     amount: Money
     paid_on: date
     splynx_payment_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was paid through us, newest first. `after` is the cursor of the next page, "" at the end.
+
+    `terms` and `company` are None where they are not known, also while Splynx does not answer: what
+    was paid is ours to tell.
+    """
+
+    payments: Sequence[PastPayment]
+    after: str = ""
+    terms: Terms | None = None
+    company: Company | None = None
 
 
 class CustomerOverview:
@@ -108,10 +127,8 @@ class CustomerOverview:
         payable = top_up(customer.partner_id, customer_id, amount, token=token)
         return await self._pay.view_of_look(await self._looker.again(payable))
 
-    async def history(
-        self, customer_id: int, *, before: str, limit: int
-    ) -> tuple[Sequence[PastPayment], str]:
-        """Lists what was paid through us, newest first, and the cursor of the next page ("" at the end)."""
+    async def history(self, customer_id: int, *, before: str, limit: int) -> History:
+        """Lists what was paid through us, from the cursor `before` on ("" is the beginning)."""
         found = await self._rooms.store.read(
             lambda unit: [
                 (collection, [*unit.attempts_of(collection.whole_id or collection.id)])
@@ -123,13 +140,14 @@ class CustomerOverview:
         payments = [
             PastPayment(
                 collection.payable,
-                _paid(collection, attempts[-1].amount),
+                collection.share_of(attempts[-1].amount),
                 attempts[-1].day_seen(self._rooms.timezone),
                 collection.splynx_payment_id,
             )
             for collection, attempts in found[:limit]
         ]
-        return payments, found[limit - 1][0].id if len(found) > limit else ""
+        after = found[limit - 1][0].id if len(found) > limit else ""
+        return History(payments, after, *await self._whose(customer_id))
 
     async def receipt(self, customer_id: int, splynx_payment_id: int) -> Receipt | None:
         """Fetches the receipt of one of the customer's own payments; None for any other."""
@@ -137,6 +155,17 @@ class CustomerOverview:
         if payment is None or payment.customer_id != customer_id:
             return None
         return await self._rooms.splynx.receipt(splynx_payment_id)
+
+    async def _whose(self, customer_id: int) -> tuple[Terms | None, Company | None]:
+        """Gives whom the customer pays, as far as Splynx tells now."""
+        try:
+            customer = await self._rooms.splynx.customer(customer_id)
+            if customer is None:
+                return None, None
+            company = await self._company(customer.partner_id)
+        except (RejectedError, RetryableError, OutcomeUnknownError):
+            return None, None
+        return self._rooms.terms.terms(customer.partner_id), company
 
     async def _company(self, partner_id: int) -> Company | None:
         try:
@@ -154,8 +183,3 @@ def read_amount(text: str, currency: str) -> Money | None:
         return Money.from_decimal(Decimal(plain), currency)
     except (MoneyError, InvalidOperation):
         return None
-
-
-def _paid(collection: Collection, whole: Money) -> Money:
-    share = collection.payable.set_amount
-    return share if share is not None else whole

@@ -173,18 +173,34 @@ async def test_what_was_paid_at_once_stands_in_the_history_one_by_one(
     await pay(town, house, BOTH)
     await pay(town, house, "proforma-61")
 
-    first, cursor = await overview_of(house).history(ANNA, before="", limit=2)
-    rest, end = await overview_of(house).history(ANNA, before=cursor, limit=2)
-    nobody, _ = await overview_of(house).history(BEN, before="", limit=10)
+    first = await overview_of(house).history(ANNA, before="", limit=2)
+    rest = await overview_of(house).history(ANNA, before=first.after, limit=2)
+    nobody = await overview_of(house).history(BEN, before="", limit=10)
 
-    paid = [(past.payable.document_number, past.amount) for past in [*first, *rest]]
+    payments = [*first.payments, *rest.payments]
+    paid = [(past.payable.document_number, past.amount) for past in payments]
     assert paid == [
         ("202611000001", Money(17250, "EUR")),
         ("202611000043", Money(4990, "EUR")),
         ("202611000042", Money(17250, "EUR")),
     ]
-    assert cursor
-    assert (end, nobody) == ("", [])
+    assert first.after
+    assert (rest.after, nobody.payments) == ("", [])
+    assert first.company is not None
+    assert first.terms is not None
+    assert first.terms.partner_id == 1
+
+
+async def test_what_was_paid_is_told_while_splynx_does_not_answer(
+    town: Town, house: FlowHouse
+) -> None:
+    await pay(town, house, "proforma-61")
+    town.spoil_splynx("/api/2.0/admin/customers/.*", status=503, times=-1)
+
+    seen = await overview_of(house).history(ANNA, before="", limit=2)
+
+    assert [past.payable.document_number for past in seen.payments] == ["202611000001"]
+    assert (seen.terms, seen.company) == (None, None)
 
 
 async def test_a_receipt_is_given_for_ones_own_payment_only(town: Town, house: FlowHouse) -> None:

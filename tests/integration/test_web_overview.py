@@ -221,6 +221,34 @@ async def test_past_payments_come_page_by_page_with_their_receipts(stage: Stage)
     assert not [link for link in second.document.all("a") if link["href"].startswith("?")]
 
 
+async def test_past_payments_are_in_the_partners_language_under_the_partners_name(
+    stage: Stage,
+) -> None:
+    stage.overview.past = [PastPayment(INVOICE, DUE, date(2026, 11, 3), 1)]
+    stage.overview.seen = replace(stage.overview.seen, terms=replace(TERMS, language="de"))
+
+    answer = await stage.page("/stripe/history", session=ANNA, Accept_Language="fr")
+
+    assert answer.headers["Content-Language"] == "de"
+    assert "3. November 2026" in answer.text
+    assert "Nordic Fibre" in answer.text
+
+
+async def test_what_was_opened_from_the_overview_leads_back_to_it(stage: Stage) -> None:
+    stage.overview.choices["invoice-42"] = PAYABLE_VIEW
+
+    def ways_back(answer: Answer) -> list[str]:
+        check_page(answer)
+        return [link["href"] for link in answer.document.all("a") if link["href"] == "/stripe/"]
+
+    for item in ("invoice-42", "invoice-9"):  # one that is payable, one that is not
+        chosen = await stage.page(f"/stripe/pay-several?item_id={item}", session=ANNA)
+        assert ways_back(chosen) == ["/stripe/"], item
+    for entrance in ("pay-invoice", "direct-pay-invoice"):
+        alone = await stage.page(f"/stripe/{entrance}?item_id=202611000042", session=ANNA)
+        assert ways_back(alone) == [], entrance
+
+
 async def test_a_receipt_is_handed_out_as_a_file_to_its_owner_only(stage: Stage) -> None:
     """I8, and nothing that Splynx sends can become a page of ours."""
     stage.overview.receipts[7] = Receipt("x.html", "text/html", b"%PDF-1.4 <script>")

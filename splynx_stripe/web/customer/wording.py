@@ -171,6 +171,10 @@ def payable_name(payable: Payable, language: Language) -> str:
     match payable.kind:
         case PayableKind.TOP_UP:
             return language.say(later("Top-up"))
+        case PayableKind.BALANCE:
+            return language.say(later("Outstanding balance"))
+        case PayableKind.PREPAID:
+            return language.say(later("Prepaid period"))
         case PayableKind.SEVERAL:
             how_many = str(len(payable.parts))
             return language.say(later("%(count)s documents"), count=how_many)
