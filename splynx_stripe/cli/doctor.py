@@ -96,6 +96,7 @@ async def _examine(settings: Settings) -> list[Finding]:
             )
             findings += [Finding(*line) for line in await account_lines(of_ground(ground))]
         findings += await _cases(store)
+        findings += await _emergency_stop(store)
     finally:
         await store.close()
     return findings
@@ -211,6 +212,20 @@ async def _cases(store: SqlStore) -> list[Finding]:
     return [
         Finding(
             not found, f"{len(found)} open cases", "Run `splynx-stripe cases` and resolve them."
+        )
+    ]
+
+
+async def _emergency_stop(store: SqlStore) -> list[Finding]:
+    stop = await store.read(lambda unit: unit.charging_stop())
+    if stop is None:
+        return [Finding(True, "charge runs, auto charge and new tries may charge")]
+    return [
+        Finding(
+            False,
+            f"unattended charging is stopped since {stop.stopped_at:%Y-%m-%d %H:%M}Z by"
+            f" {stop.stopped_by}: {stop.reason}",
+            "`splynx-stripe resume-charging --note …` ends the stop.",
         )
     ]
 

@@ -15,6 +15,7 @@ from splynx_stripe.web.admin.accounts import (
 from splynx_stripe.web.admin.home import admin_home
 from splynx_stripe.web.admin.links import links_page, make_link, revoke_links
 from splynx_stripe.web.admin.logs import logs_export, logs_page
+from splynx_stripe.web.admin.recoveries import recoveries_page, stop_recovery, try_recovery
 from splynx_stripe.web.admin.settings import (
     check_settings,
     save_settings,
@@ -22,6 +23,7 @@ from splynx_stripe.web.admin.settings import (
     try_settings,
 )
 from splynx_stripe.web.admin.timeline import timeline_page
+from splynx_stripe.web.charge_routes import add_charge_routes
 from splynx_stripe.web.credential_routes import add_credential_routes
 from splynx_stripe.web.customer.overview import (
     begin_top_up,
@@ -46,6 +48,7 @@ from splynx_stripe.web.links_api import make_link_by_program
 from splynx_stripe.web.oauth import oauth_callback
 from splynx_stripe.web.pages import set_up_templates
 from splynx_stripe.web.routing import WEBHOOK_ROUTE, route_name
+from splynx_stripe.web.rule_routes import add_rule_routes
 from splynx_stripe.web.security import NONCE, protect
 from splynx_stripe.web.webhook import MAX_BODY_BYTES, REFUSALS, RefusalLog, webhook
 
@@ -93,6 +96,9 @@ def _add_routes(app: web.Application, base: str) -> None:
     router.add_get(f"{base}/admin/logs", logs_page, name="admin-logs")
     router.add_get(f"{base}/admin/logs.csv", logs_export, name="admin-logs-export")
     router.add_get(f"{base}/admin/timeline/{{collection}}", timeline_page, name="admin-timeline")
+    router.add_get(f"{base}/admin/recoveries", recoveries_page, name="admin-recoveries")
+    router.add_post(f"{base}/admin/recoveries/try", try_recovery, name="admin-recoveries-retry")
+    router.add_post(f"{base}/admin/recoveries/stop", stop_recovery, name="admin-recoveries-stop")
     router.add_get(f"{base}/admin/links", links_page, name="admin-links")
     router.add_post(f"{base}/admin/links/make", make_link, name="admin-links-make")
     router.add_post(f"{base}/admin/links/revoke", revoke_links, name="admin-links-revoke")
@@ -101,7 +107,8 @@ def _add_routes(app: web.Application, base: str) -> None:
     router.add_post(f"{base}/admin/settings/save", save_settings, name="admin-settings-save")
     router.add_post(f"{base}/admin/settings/check", check_settings, name="admin-settings-check")
     router.add_post(f"{base}/admin/settings/try", try_settings, name="admin-settings-trial")
-    add_credential_routes(router, base)
+    for add_routes in (add_credential_routes, add_rule_routes, add_charge_routes):
+        add_routes(router, base)
     _add_accounts(router, base)
     router.add_post(f"{base}/webhook/{{endpoint}}", webhook, name=WEBHOOK_ROUTE)
     router.add_get(f"{base}/healthz", healthz, name="healthz")

@@ -18,13 +18,16 @@ from splynx_stripe.domain.splynx import Receipt, Viewer
 from splynx_stripe.domain.stripe import StripeAccount, StripeEvent
 from splynx_stripe.flows.links import Links
 from splynx_stripe.flows.operations import Story
-from splynx_stripe.flows.overview import Overview, PastPayment
+from splynx_stripe.flows.overview import History, Overview
 from splynx_stripe.flows.pay import DocumentQuery, PaymentStart, PaymentView
+from splynx_stripe.flows.recoveries import Recoveries
 from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.ids import IdSource
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.web.accounts_desk import AccountsDesk
+from splynx_stripe.web.charge_desk import ChargeDesk
 from splynx_stripe.web.credential_desk import CredentialDesk
+from splynx_stripe.web.rules_desk import RulesDesk
 from splynx_stripe.web.settings_desk import SettingsDesk
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -67,10 +70,8 @@ class CustomerPages(Protocol):
         """Shows the payment of a top-up."""
         ...
 
-    async def history(
-        self, customer_id: int, *, before: str, limit: int
-    ) -> tuple[Sequence[PastPayment], str]:
-        """Lists what was paid, and the cursor of the next page."""
+    async def history(self, customer_id: int, *, before: str, limit: int) -> History:
+        """Lists what was paid, from a cursor on."""
         ...
 
     async def receipt(self, customer_id: int, splynx_payment_id: int) -> Receipt | None:
@@ -171,6 +172,21 @@ def _no_accounts() -> AccountsDesk | None:
     return None
 
 
+def _no_rules() -> RulesDesk | None:
+    """Stands in until Splynx is set up."""
+    return None
+
+
+def _no_charging() -> ChargeDesk | None:
+    """Stands in until Splynx is set up."""
+    return None
+
+
+async def _no_notes() -> list[str]:
+    """Says nothing."""
+    return []
+
+
 def _not_known(_account: StripeAccount) -> str:
     return ""
 
@@ -180,7 +196,8 @@ class WebDeps:
     """Everything that `create_app` needs; `daemon.py` joins it.
 
     `webhook_endpoint` finds an endpoint by the name in its address. `readiness` gives the reasons
-    why this daemon cannot do its work now; none means ready. `stripe_account_id` gives Stripe's id of
+    why this daemon cannot do its work now; none means ready. `notes` are what it does not do because
+    a person wants it so. `stripe_account_id` gives Stripe's id of
     an account (`acct_…`) where it is known, else "".
     """
 
@@ -188,6 +205,7 @@ class WebDeps:
     overview: CustomerPages
     inbox: EventInbox
     operations: OperationsLog
+    recoveries: Recoveries
     links: Links
     viewers: ViewerSource
     clock: Clock
@@ -201,6 +219,9 @@ class WebDeps:
     settings: SettingsDesk
     accounts: Callable[[], AccountsDesk | None] = _no_accounts
     stripe_account_id: Callable[[StripeAccount], str] = _not_known
+    notes: Callable[[], Awaitable[list[str]]] = _no_notes
+    rules: Callable[[], RulesDesk | None] = _no_rules
+    charging: Callable[[], ChargeDesk | None] = _no_charging
 
 
 def origin_of(url: str) -> str:

@@ -36,6 +36,7 @@ _SCRIPT_ROUTES = frozenset(
         "credentials-start",
         "admin-credentials-start",
         "links-api",
+        "admin-run-progress",
         WEBHOOK_ROUTE,
     }
 )

@@ -18,11 +18,17 @@ async def healthz(request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Says whether the daemon can do its work, and if not, why not."""
+    """Says whether the daemon can do its work, and if not, why not.
+
+    The emergency stop is a note: people can pay, and a proxy must go on sending them here.
+    """
     _only_from_this_machine(request)
-    reasons = await request.app[EDGE].deps.readiness()
+    deps = request.app[EDGE].deps
+    reasons = await deps.readiness()
+    notes = await deps.notes()
     status = _UNAVAILABLE if reasons else 200
-    return web.json_response({"ready": not reasons, "reasons": reasons}, status=status)
+    answer = {"ready": not reasons, "reasons": reasons, "notes": notes}
+    return web.json_response(answer, status=status)
 
 
 async def metrics(request: web.Request) -> web.Response:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from playwright.async_api import FrameLocator, Page, expect
 
 from tests.browser.axe import barriers, hard_to_read
 from tests.browser.conftest import NewCustomer
 from tests.browser.customer import (
     DESKTOP,
+    GOOD_CARD,
     PHONE,
     Customer,
     form_is_ready,
@@ -16,8 +20,10 @@ from tests.browser.customer import (
     sees_paid,
     walks_to,
 )
+from tests.browser.test_browser_credentials import clears, saves
 from tests.browser.test_browser_safety import MAX_PAGE_BYTES
 from tests.browser.test_browser_settings import signs_in
+from tests.integration.web_stage import open_stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,15 +43,55 @@ CUSTOMER_PAGES = {
 }
 OFFICE_PAGES = {
     "office-home": "admin/",
+    "office-charge": "admin/charge",
+    "office-charge-balances": "admin/charge?kind=balances",
+    "office-charge-prepaid": "admin/charge?kind=prepaid",
+    "office-runs": "admin/runs",
     "office-logs": "admin/logs",
     "office-logs-empty": "admin/logs?q=nothing",
     "office-links": "admin/links",
+    "office-recoveries": "admin/recoveries",
+    "office-rules": "admin/auto-charge",
+    "office-rules-edit": "admin/auto-charge/rule",
+    "office-rules-forecast": "admin/auto-charge/forecast",
     "office-find": "admin/credentials",
     "office-credentials": "admin/customers/18/credentials",
     "office-credentials-add": "admin/customers/18/credentials/add?kind=card",
     "office-settings": "admin/settings",
     "office-accounts": "admin/accounts",
 }
+_PAGES_ON_THE_WAY = (
+    "direct-pay-invoice?item_id=1",
+    "result?ticket=1",
+    "admin/timeline/col_1",
+    "credentials/result?setup=set_1",
+    "credentials/cred_1/remove",
+    "admin/customers/18/credentials/cred_1/remove",
+)
+"""Pages that only exist after a payment or a saved card; two walks open them."""
+
+_LOOKED_AT_ELSEWHERE = {
+    **dict.fromkeys(
+        (
+            *("pay-request", "pay-proforma", "direct-pay-request", "direct-pay-proforma"),
+            *("direct-pay-invoice-by-id", "direct-pay-request-by-id", "direct-pay-proforma-by-id"),
+        ),
+        "the payment page, walked as pay-several and direct-pay-invoice",
+    ),
+    "link-credential-result": "test_browser_saving_by_link.py",
+    "admin-credentials-result": "test_browser_credentials.py",
+    "oauth-callback": "test_browser_accounts.py",
+    "admin-run": "test_browser_charge.py",
+}
+
+_NO_PAGES = frozenset(
+    {
+        *("base", "admin-base", "pay-chosen", "receipt", "result-status", "admin-logs-export"),
+        *("healthz", "readyz", "metrics", "static", "admin-run-progress", "admin-run-result"),
+    }
+)
+"""What answers with a file, a redirect, or for a program."""
+
 _WEIGHT = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
   .filter((entry) => entry.name.startsWith(location.origin))
   .reduce((total, entry) => total + entry.decodedBodySize, 0)"""
@@ -74,6 +120,8 @@ async def _flaws(who: Customer, name: str, path: str) -> list[str]:
     found += [f"in the dark {one}" for one in await hard_to_read(page)]
     await who.shoots_as_it_is(f"every-{name}-{who.size}-dark")
     await page.emulate_media(color_scheme="light")
+    if await page.locator("#payment-element").count():
+        await who.opens(path)
     if await page.evaluate(_SIDEWAYS) > 0:
         found.append("is wider than its window")
     found += [f"is too small: {one}" for one in await page.evaluate(_TOO_SMALL, _least(who))]
@@ -113,6 +161,63 @@ async def test_every_page_of_the_office_is_good(sized_customer: Customer) -> Non
     flaws = [flaw for name, path in OFFICE_PAGES.items() for flaw in await _flaws(who, name, path)]
 
     assert "\n".join(flaws) == ""
+
+
+async def test_every_page_around_a_payment_is_good(sized_customer: Customer) -> None:
+    who = sized_customer
+    bill = await who.gets_bill()
+    flaws = await _flaws(who, "plain-link", f"direct-pay-invoice?item_id={bill.number}")
+    await who.opens_link(bill)
+    await pays(who.page)
+    await sees_paid(who.page)
+    flaws += await _flaws(who, "result", _path(who, who.page.url))
+
+    page = await signs_in(who, f"admin/logs?from=&q={bill.number}")
+    story = await page.locator("a[href*='/admin/timeline/']").first.get_attribute("href")
+    flaws += await _flaws(who, "office-timeline", _path(who, story or ""))
+
+    assert "\n".join(flaws) == ""
+
+
+async def test_every_page_around_a_saved_card_is_good(sized_customer: Customer) -> None:
+    who = sized_customer
+    await clears(who, _CUSTOMER)
+    await who.opens("credentials/add?kind=card")
+    await saves(who.page, GOOD_CARD)
+    await expect(who.page.get_by_role("heading", level=1)).to_have_text("Saved")
+    flaws = await _flaws(who, "credentials-result", _path(who, who.page.url))
+    await who.opens("credentials")
+    flaws += await _flaws(who, "credentials-one", "credentials")
+    removal = await who.page.get_by_role("link", name="Remove").first.get_attribute("href")
+    flaws += await _flaws(who, "credentials-remove", _path(who, removal or ""))
+
+    page = await signs_in(who, f"admin/customers/{_CUSTOMER}/credentials")
+    removal = await page.get_by_role("link", name="Remove").first.get_attribute("href")
+    flaws += await _flaws(who, "office-credentials-remove", _path(who, removal or ""))
+
+    assert "\n".join(flaws) == ""
+
+
+def _path(who: Customer, address: str) -> str:
+    """Gives what comes after the address of the add-on, as `opens` takes it."""
+    base = urlsplit(who.town.addon_url).path
+    parts = urlsplit(address)
+    return f"{parts.path.removeprefix(base).lstrip('/')}?{parts.query}"
+
+
+async def test_no_page_is_left_out() -> None:
+    """Whoever adds a page adds it to a walk here, or says which test looks at it at both sizes."""
+    walked = [*CUSTOMER_PAGES.values(), *OFFICE_PAGES.values(), *_PAGES_ON_THE_WAY]
+    async with open_stage() as stage:
+        router = stage.client.app.router
+        opened = set()
+        for path in walked:
+            asked = make_mocked_request("GET", f"/stripe/{path.format(invoice=1)}")
+            opened.add(str((await router.resolve(asked)).route.name))
+        pages = {str(route.name) for route in router.routes() if route.method == "GET"}
+
+    assert sorted(pages - opened - _NO_PAGES - set(_LOOKED_AT_ELSEWHERE)) == []
+    assert sorted((_NO_PAGES | set(_LOOKED_AT_ELSEWHERE)) - pages) == []
 
 
 async def test_from_every_page_of_the_customer_there_is_a_way_on(new_customer: NewCustomer) -> None:

@@ -115,10 +115,10 @@ async def test_the_office_sends_a_link_and_a_customer_saves_a_card_with_it_once(
 
 
 async def test_the_bank_asks_and_the_customer_comes_back_to_the_result(
-    customer: Customer, new_customer: NewCustomer
+    sized_customer: Customer, new_customer: NewCustomer
 ) -> None:
-    address = await _gets_link(customer)
-    page = (await new_customer()).page
+    address = await _gets_link(sized_customer)
+    page = (await new_customer(sized_customer.size)).page
     await page.goto(address)
 
     await _saves(page, ASKING_CARD)
@@ -128,10 +128,10 @@ async def test_the_bank_asks_and_the_customer_comes_back_to_the_result(
 
 
 async def test_a_card_is_saved_by_a_link_with_the_keyboard_alone(
-    customer: Customer, new_customer: NewCustomer
+    sized_customer: Customer, new_customer: NewCustomer
 ) -> None:
-    address = await _gets_link(customer)
-    page = (await new_customer()).page
+    address = await _gets_link(sized_customer)
+    page = (await new_customer(sized_customer.size)).page
     await page.goto(address)
     await expect(page.get_by_role("button", name="Save", exact=True)).to_be_enabled()
 
@@ -167,14 +167,24 @@ async def test_a_revoked_link_saves_nothing_in_a_page_that_is_open(
 
 
 async def test_without_scripts_the_page_says_what_it_needs(
-    customer: Customer, new_customer: NewCustomer
+    sized_customer: Customer, new_customer: NewCustomer
 ) -> None:
-    address = await _gets_link(customer)
-    person = await new_customer(java_script_enabled=False)
+    address = await _gets_link(sized_customer)
+    person = await new_customer(sized_customer.size, java_script_enabled=False)
+    page = person.page
 
-    await person.page.goto(address)
+    await page.goto(address)
 
-    assert "JavaScript switched off" in await person.page.content()
+    needs = page.locator("noscript p")
+    await expect(needs).to_be_visible()
+    await expect(needs).to_contain_text("Your browser has JavaScript switched off.")
+    await expect(needs).to_contain_text("Nothing was saved.")
+    await expect(page.get_by_role("button", name="Save", exact=True)).to_be_hidden()
+    await person.shoots("saving-link-without-scripts")
+    # With scripts the same link is as good as before: looking at it has used nothing up.
+    other = await new_customer(sized_customer.size)
+    await other.page.goto(address)
+    await expect(other.page.get_by_role("button", name="Save", exact=True)).to_be_enabled()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from splynx_stripe.domain.operation import Operation, OperationPlace, OperationQ
 from splynx_stripe.domain.splynx import Document, DocumentKind, SplynxCustomer
 from splynx_stripe.flows.links import Links
 from splynx_stripe.flows.operations import Story
+from splynx_stripe.flows.recoveries import Recoveries
 from splynx_stripe.kit.clock import Clock
 from splynx_stripe.kit.ids import RandomIds
 from tests.integration.settings_stage import NoStore
@@ -66,3 +67,8 @@ def unused_operations() -> EmptyLog:
 def unused_links(clock: Clock) -> Links:
     """Gives links for tests that have nothing to do with them."""
     return Links(NoStore(), BareSplynx(), clock, RandomIds())
+
+
+def unused_recoveries(clock: Clock) -> Recoveries:
+    """Gives recoveries for tests that have nothing to do with them."""
+    return Recoveries(NoStore(), clock)

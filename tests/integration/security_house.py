@@ -11,6 +11,7 @@ from pathlib import Path
 from aiohttp import web
 
 from splynx_stripe.domain.audit import AuditEntry
+from splynx_stripe.domain.charge_rule import ChargeRule
 from splynx_stripe.domain.collection import CollectionState
 from splynx_stripe.domain.link import LinkScope, MadeLink
 from splynx_stripe.domain.payment_kind import PaymentKind
@@ -20,6 +21,7 @@ from splynx_stripe.flows.credentials import CredentialItem
 from splynx_stripe.flows.links import LinkOrder, Links, Maker
 from splynx_stripe.flows.operations import Operations
 from splynx_stripe.flows.overview import Overview, PastPayment
+from splynx_stripe.flows.recoveries import Recoveries
 from splynx_stripe.flows.saving_by_link import LinkView
 from splynx_stripe.kit.ids import RandomIds
 from splynx_stripe.store.store import SqlStore
@@ -27,12 +29,16 @@ from splynx_stripe.store.unit import SqlUnit
 from splynx_stripe.web.admin.guard import FORM_TOKEN
 from splynx_stripe.web.app import WebDeps
 from splynx_stripe.web.edge import EDGE
+from splynx_stripe.web.rules_desk import RulesDesk
 from tests.integration.accounts_stage import AccountsStage, accounts_stage
+from tests.integration.charge_desk import add_planned_run, charge_desk_on
 from tests.integration.credential_stage import FakeCredentials, credential
 from tests.integration.office_books import BareSplynx
+from tests.integration.rule_house import RuleHouse, new_rule
 from tests.integration.settings_stage import desk_of
 from tests.integration.store_builders import attempt, case, collection, payable
 from tests.integration.test_flows_links import fill
+from tests.integration.test_store_failures import recovery
 from tests.integration.web_stage import (
     ANNA,
     DUE,
@@ -58,6 +64,7 @@ SAMPLES = {
     "endpoint": "hook-of-default",
     "digest": "0",
     "name": "pay.css",
+    "run": "run_1",
 }
 """What stands in the places of addresses: things of customer 17 and so of partner 1."""
 
@@ -163,6 +170,15 @@ def _fill(unit: SqlUnit) -> None:
     unit.add_attempt(replace(attempt("att_1", intent_id="pi_1"), charge_id="ch_1"))
     unit.record(AuditEntry(now, "attempt.declined", "customer:17", "col_1", "att_1"))
     unit.open_case(case("att_1", opened_at=now))
+    add_planned_run(unit, now)
+    unit.add_recovery(recovery())
+    unit.add_charge_rule(_saved_rule("rule_1", "Invoices of Anna"))
+
+
+def _saved_rule(rule_id: str, name: str) -> ChargeRule:
+    """A rule of partner 1, as the database has one."""
+    now = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+    return replace(new_rule(name), id=rule_id, version=1, changed_at=now, changed_by="admin:1")
 
 
 @asynccontextmanager
@@ -174,6 +190,8 @@ async def whole_house(folder: Path, url: str) -> AsyncIterator[House]:
         store = accounts.store
         await store.run(_fill)
         made: list[Links] = []
+        rule_house = RuleHouse(store)
+        rules = RulesDesk(rule_house.rules, rule_house.forecast)
 
         def whole(deps: WebDeps) -> WebDeps:
             made.append(Links(store, splynx, deps.clock, RandomIds()))
@@ -184,6 +202,9 @@ async def whole_house(folder: Path, url: str) -> AsyncIterator[House]:
                 credentials=saved.desk,
                 settings=desk_of(store, accounts.written, deps.clock),
                 accounts=lambda: accounts.wing.desk,
+                charging=lambda: charge_desk_on(store, deps.clock),
+                recoveries=Recoveries(store, deps.clock),
+                rules=lambda: rules,
             )
 
         async with open_stage(whole) as stage:
@@ -228,6 +249,9 @@ async def write_evil_everywhere(house: House) -> None:
         for debt in ("col_1", "col_evil"):
             unit.record(AuditEntry(now, "attempt.declined", EVIL, debt, "", facts))
         unit.open_case(replace(case(EVIL, opened_at=now), summary=EVIL))
+        add_planned_run(unit, now, run_id="run_2", of=evil_bill)
+        unit.add_charge_rule(_saved_rule("rule_2", EVIL))
+        unit.add_charging_stop(reason=EVIL, by=EVIL, now=now)
 
     await house.store.run(write)
     for document in house.splynx.documents.values():

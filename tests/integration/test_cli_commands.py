@@ -275,6 +275,8 @@ def test_a_closed_case_tells_no_more_and_keeps_what_was_found(office: Office) ->
     assert (closed.exit_code, closed.stdout) == (0, "Case 1 is closed.\n")
     assert office.run("cases").exit_code == 0
     assert "Entered by hand." in office.run("cases", "--all").stdout
+    told = office.run("payments", "list").stdout
+    assert "Case 1 (effect_refused) was closed: Entered by hand." in told
 
 
 def test_a_refused_booking_is_carried_out_again_when_a_person_says_so(office: Office) -> None:

@@ -285,9 +285,25 @@ async def test_the_form_shows_what_the_customer_agrees_to_and_works_with_scripts
     said = check_page(answer)
     assert "I authorize Nordic Fibre to debit this bank account" in said
     assert "JavaScript switched off" in said
-    assert answer.document.attribute("saving", "data-stripe-type") == "us_bank_account"
+    assert answer.document.attribute("saving", "data-types") == "us_bank_account"
     assert SETUP_SECRET not in answer.text
     assert scene.saved.started == []
+
+
+@pytest.mark.parametrize(("here", "session"), BOTH)
+async def test_the_direct_debit_request_leads_to_its_service_agreement(
+    scene: Scene, here: str, session: str
+) -> None:
+    """Stripe: its terms must be available where the Direct Debit Request is given."""
+    scene.saved.offered = (PaymentKind.BECS,)
+
+    answer = await scene.stage.page(f"{here}/add?kind=becs", session=session)
+
+    said = check_page(answer)
+    assert "on behalf of Nordic Fibre (the “Merchant”)" in said
+    [link] = [it for it in answer.document.all("a") if "stripe.com/au-becs" in it["href"]]
+    assert link["href"] == "https://stripe.com/au-becs-dd-service-agreement/legal"
+    assert (link["target"], link["rel"]) == ("_blank", "noopener")
 
 
 @pytest.mark.parametrize("kind", ["becs", "", "nonsense"])

@@ -17,7 +17,13 @@ from splynx_stripe.domain.splynx import DocumentKind
 from splynx_stripe.flows.pay import PaymentView, Standing
 from splynx_stripe.web.admin.guard import FORM_TOKEN
 from splynx_stripe.web.customer.plain_link import REFUSAL_STEP_S
-from splynx_stripe.web.edge import STARTS_PER_DEBT, VIEWS_PER_ADDRESS
+from splynx_stripe.web.edge import (
+    STARTS_PER_DEBT,
+    STRANGERS_PER_ADDRESS,
+    VIEWS_PER_ADDRESS,
+    VIEWS_PER_SESSION,
+)
+from splynx_stripe.web.identity import KNOWN_FOR_S
 from tests.integration.security_house import (
     EVIL,
     EVIL_ORIGIN,
@@ -263,6 +269,44 @@ async def test_testing_cards_is_held_back_and_locks_no_honest_customer_out(house
     assert (await house.stage.page(plain)).status == 200
 
 
+async def test_a_flood_of_invented_sessions_locks_out_nobody_behind_the_same_address(
+    house: House,
+) -> None:
+    """A street behind one address: Anna, an administrator, and a neighbour who makes up sessions."""
+    invoice, office = "/stripe/pay-invoice?item_id=202611000042", "/stripe/admin/"
+    for page, session in ((invoice, ANNA), (office, OLGA)):
+        assert (await house.stage.page(page, session=session)).status == 200
+
+    flood = [
+        (await house.stage.page(invoice, session=f"{number:026}")).status
+        for number in range(STRANGERS_PER_ADDRESS.burst + 20)
+    ]
+
+    assert flood[-1] == 429
+    house.stage.clock.move(KNOWN_FOR_S + 1)  # Splynx has to be asked about Anna again
+    again = [
+        (await house.stage.page(invoice, session=f"{number:026}")).status
+        for number in range(STRANGERS_PER_ADDRESS.burst + 20)
+    ]
+    assert again[-1] == 429
+    for page, session in ((invoice, ANNA), ("/stripe/", ANNA), (office, OLGA)):
+        assert (await house.stage.page(page, session=session)).status == 200
+    portal_ticket = await house.stage.pay_ticket(session=ANNA)
+    assert (await house.stage.start(portal_ticket, session=ANNA)).status == 200
+
+
+async def test_one_session_cannot_load_pages_without_end_and_holds_back_only_itself(
+    house: House,
+) -> None:
+    mine = [
+        (await house.stage.page("/stripe/", session=ANNA)).status
+        for _ in range(VIEWS_PER_SESSION.burst + 5)
+    ]
+
+    assert mine.count(429) >= 4
+    assert (await house.stage.page("/stripe/", session=BEN)).status == 200
+
+
 async def test_saving_cards_one_after_the_other_is_held_back(house: House) -> None:
     start = Address("POST", "credentials-start", "/stripe/credentials/start")
     token = {FORM_TOKEN: house.form_token(ANNA)}
@@ -300,6 +344,7 @@ async def test_what_others_have_written_stays_text_on_every_page(house: House) -
         *("home", "widget", "history", "direct-pay-invoice", "pay-invoice", "signed-link"),
         *("credentials", "credentials-removal"),
         *("admin-credentials", "admin-timeline", "admin-logs", "admin-links", "admin-settings"),
+        *("admin-home", "admin-charge", "admin-runs", "admin-run", "admin-rules"),
     }
     assert shown_on <= set(with_text)
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from splynx_stripe.domain.splynx import Company, DocumentKind, Receipt, Viewer
 from splynx_stripe.domain.statement import StatementGrouping
 from splynx_stripe.domain.stripe import StripeAccount, StripeEvent
 from splynx_stripe.domain.terms import Terms
-from splynx_stripe.flows.overview import Overview, PastPayment
+from splynx_stripe.flows.overview import History, Overview, PastPayment
 from splynx_stripe.flows.pay import DocumentQuery, PaymentStart, PaymentView, Standing
 from splynx_stripe.kit.secret import Secret
 from splynx_stripe.web.app import (
@@ -38,7 +38,7 @@ from splynx_stripe.web.app import (
     create_app,
 )
 from tests.integration.credential_stage import FakeCredentials
-from tests.integration.office_books import unused_links, unused_operations
+from tests.integration.office_books import unused_links, unused_operations, unused_recoveries
 from tests.integration.settings_stage import unused_desk
 
 Client = TestClient[web.Request, web.Application]
@@ -192,13 +192,12 @@ class FakeOverview:
         self.asked.append((customer_id, token))
         return self.top_ups.get(amount_text, PaymentView(Standing.NOT_FOUND, terms=self.seen.terms))
 
-    async def history(
-        self, customer_id: int, *, before: str, limit: int
-    ) -> tuple[Sequence[PastPayment], str]:
+    async def history(self, customer_id: int, *, before: str, limit: int) -> History:
         self.asked.append((customer_id, before))
         start = int(before or 0)
         end = start + limit
-        return self.past[start:end], str(end) if len(self.past) > end else ""
+        after = str(end) if len(self.past) > end else ""
+        return History(self.past[start:end], after, self.seen.terms, self.seen.company)
 
     async def receipt(self, customer_id: int, splynx_payment_id: int) -> Receipt | None:
         if self.error is not None:
@@ -414,6 +413,7 @@ async def open_stage(
         overview=overview,
         inbox=inbox,
         operations=unused_operations(),
+        recoveries=unused_recoveries(clock),
         links=unused_links(clock),
         viewers=viewers,
         clock=clock,

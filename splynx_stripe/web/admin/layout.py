@@ -16,17 +16,29 @@ from splynx_stripe.web.pages import render
 
 @dataclass(frozen=True, slots=True)
 class MenuItem:
-    """A page in the menu: its route's name and its title."""
+    """A page in the menu: its route's name, its title, and the routes that belong to it."""
 
     route: str
     title: str
+    has_below: frozenset[str] = frozenset()
 
+
+_CHARGE_PAGES = frozenset(
+    {
+        *("admin-charge-plan", "admin-charge-stop", "admin-charge-resume"),
+        *("admin-runs", "admin-run", "admin-run-confirm"),
+        *("admin-run-pause", "admin-run-resume", "admin-run-cancel"),
+    }
+)
 
 MENU: tuple[MenuItem, ...] = (
     MenuItem("admin-home", later("Start")),
+    MenuItem("admin-charge", later("Charge"), _CHARGE_PAGES),
     MenuItem("admin-logs", later("Logs")),
+    MenuItem("admin-recoveries", later("Failed payments")),
     MenuItem("admin-links", later("Payment links")),
     MenuItem("admin-credentials-find", later("Saved cards")),
+    MenuItem("admin-rules", later("Auto charge")),
     MenuItem("admin-settings", later("Settings")),
     MenuItem("admin-accounts", later("Stripe accounts")),
 )
@@ -57,7 +69,7 @@ def render_office(
             {
                 "title": language.say(item.title),
                 "url": str(request.app.router[item.route].url_for()),
-                "is_here": item.route == here,
+                "is_here": here == item.route or here in item.has_below,
             }
             for item in MENU
         ],

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 from aiohttp import web
 
 from splynx_stripe.config.document import DEFAULT_PARTNER, PARTNER_KEY
+from splynx_stripe.config.problems import Problem
 from splynx_stripe.config.settings import FROM_PAGE
-from splynx_stripe.domain.errors import TemplateError
-from splynx_stripe.domain.message_template import MessageFacts, render_message
 from splynx_stripe.domain.page_setting import PageSetting
+from splynx_stripe.flows.authentication import KEY as AUTHENTICATION_TYPE, contradiction
 from splynx_stripe.flows.page_settings import SectionStanding
+from splynx_stripe.kit.sentence import joined, said
 from splynx_stripe.web.admin.guard import require_form, require_office
 from splynx_stripe.web.admin.layout import office_language, render_office
+from splynx_stripe.web.admin.logs_words import actor_words
+from splynx_stripe.web.admin.settings_examples import (
+    customers_example,
+    message_example,
+    notice_example,
+)
 from splynx_stripe.web.admin.settings_fields import LABELS
 from splynx_stripe.web.admin.settings_form import HAD, WAS, Entered, read_form
 from splynx_stripe.web.admin.settings_view import PageView
@@ -27,7 +33,6 @@ from splynx_stripe.web.identity import Office
 from splynx_stripe.web.settings_desk import SettingsDesk, TrialLine
 
 _PARTNER = re.compile(PARTNER_KEY)
-_EXAMPLE = MessageFacts("jane@example.net", "invoice", "202611000042", date(2026, 11, 24))
 _UNPROCESSABLE = 422
 _CONFLICT = 409
 
@@ -88,7 +93,7 @@ async def check_settings(request: web.Request) -> web.Response:
     section, _ = await _section_of(request, office, fields)
     wrong = await _wrong(request, fields, section)
     language = office_language(request)
-    return web.json_response({key: language.say(sentence) for key, sentence in wrong.items()})
+    return web.json_response({key: said(text, language.say) for key, text in wrong.items()})
 
 
 async def try_settings(request: web.Request) -> web.Response:
@@ -110,16 +115,30 @@ async def try_settings(request: web.Request) -> web.Response:
             case "stripe":
                 lines = await desk.trials.stripe(candidate, section)
             case "message":
-                lines = _example(candidate.resolution(section).business().message_template)
+                template = candidate.resolution(section).business().message_template
+                lines = message_example(template)
+            case "notice":
+                edge = request.app[EDGE]
+                lines = notice_example(candidate, section, edge.site, edge.languages)
+            case "customers":
+                site = request.app[EDGE].site
+                language = office_language(request)
+                lines = customers_example(candidate, section, site.public_url, language)
             case _:
                 raise PageError(NOT_FOUND)
     if request.headers.get("Accept", "") == "application/json":
-        shown = [{"well": line.well, "text": line.text, "mend": line.mend} for line in lines]
-        language = office_language(request)
-        told = {key: language.say(sentence) for key, sentence in wrong.items()}
+        say = office_language(request).say
+        shown = [asdict(line) for line in _said_lines(lines, say)]
+        told = {key: said(text, say) for key, text in wrong.items()}
         return web.json_response({"wrong": told, "lines": shown})
-    outcome = _Outcome(fields, wrong, trial=kind, lines=lines)
+    outcome = _Outcome(
+        fields, wrong, trial=kind, lines=_said_lines(lines, office_language(request).say)
+    )
     return _shown(request, office, (section, partners), standing, outcome)
+
+
+def _said_lines(lines: Sequence[TrialLine], say: Callable[..., str]) -> Sequence[TrialLine]:
+    return [TrialLine(line.well, said(line.text, say), said(line.mend, say)) for line in lines]
 
 
 def _desk(request: web.Request) -> SettingsDesk:
@@ -182,13 +201,6 @@ async def _wrong(
     return entered.wrong or await desk.page.wrong_with(section, entered.changes)
 
 
-def _example(template: str) -> list[TrialLine]:
-    try:
-        return [TrialLine(True, render_message(template, _EXAMPLE))]
-    except TemplateError as error:
-        return [TrialLine(False, str(error))]
-
-
 def _shown(
     request: web.Request,
     office: Office,
@@ -219,7 +231,8 @@ def _shown(
         "outcome": outcome,
         "splynx_url": standing.settings.splynx.url,
         "splynx_url_place": str(standing.settings.places.get(("splynx", "url"), "config.yaml")),
-        "warnings": _warnings(standing, office),
+        "warnings": _warnings(standing, office, language),
+        "contradiction": said(contradiction(standing.settings, section), language.say),
     }
     return render_office(request, office, "admin/settings.html", context, status=status)
 
@@ -229,18 +242,28 @@ def _overtaken(rows: Sequence[PageSetting], language: Language) -> list[str]:
         language.say(
             "“%(setting)s” was changed by %(who)s meanwhile.",
             setting=language.say(LABELS.get(row.key, row.key)),
-            who=row.changed_by,
+            who=actor_words(row.changed_by, language),
         )
         for row in rows
     ]
 
 
-def _warnings(standing: SectionStanding, office: Office) -> list[str]:
+def _warnings(standing: SectionStanding, office: Office, language: Language) -> list[str]:
     """Gives what is stored but cannot be; an administrator of one partner sees their own only."""
     settings = standing.settings
     prefix = f"partners.{office.partner_id}." if office.partner_id else "partners."
     return [
-        f"{one.key}: {one.message} {one.fix}"
+        _in_words(one, language)
         for one in settings.warnings
-        if one.file == FROM_PAGE and one.key.startswith(prefix)
+        if one.file == FROM_PAGE
+        and one.key.startswith(prefix)
+        and not one.key.endswith(f".{AUTHENTICATION_TYPE}")
     ]
+
+
+def _in_words(problem: Problem, language: Language) -> str:
+    """Says which setting of which partner is meant, what is the matter and what to do."""
+    _, section, key = problem.key.split(".")
+    whose = "" if section == DEFAULT_PARTNER else f" ({section})"
+    sentence = said(joined(problem.message, problem.fix), language.say)
+    return f"{language.say(LABELS.get(key, key))}{whose}: {sentence}"

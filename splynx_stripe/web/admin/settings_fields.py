@@ -62,6 +62,15 @@ BANK_TYPES: Mapping[str, str] = {
 _COMMON = (
     SettingField("language", later("Language"), later("Language of our pages."), Control.CHOICE),
     SettingField(
+        "timezone",
+        later("Time zone"),
+        later(
+            "By whose clocks customers are charged automatically, such as Europe/Prague. Without one"
+            " it is the time zone of Splynx."
+        ),
+        Control.TEXT,
+    ),
+    SettingField(
         "payment_account",
         later("Payment account"),
         later(
@@ -133,11 +142,61 @@ _PAYMENTS = (
         ),
         Control.LONG_TEXT,
     ),
+)
+_CHARGE_RUNS = (
     SettingField(
         "charge_invoices_without_cards",
         later("Charge invoices without cards"),
-        later("Charge runs also take the invoices of customers who have no saved card."),
+        later(
+            "Charge runs also take the invoices of customers who have saved no payment method: they"
+            " get a link to pay by e-mail, once for each invoice."
+        ),
         Control.SWITCH,
+    ),
+    SettingField(
+        "charge_run_maximum",
+        later("Largest charge run"),
+        later(
+            "The most that one charge run may take from a partner's customers. A run over it does"
+            " not start. 0: no limit."
+        ),
+        Control.TEXT,
+    ),
+    SettingField(
+        "charge_customer_maximum",
+        later("Largest charge of one customer"),
+        later(
+            "The most that one charge run may take from one customer; what is above is skipped."
+            " 0: no limit."
+        ),
+        Control.TEXT,
+    ),
+    SettingField(
+        "charge_second_confirmation_above",
+        later("Second confirmation above"),
+        later(
+            "A charge run with a larger total has to be confirmed by a second administrator."
+            " 0: never for its total alone."
+        ),
+        Control.TEXT,
+    ),
+    SettingField(
+        "charge_deviation_percent",
+        later("Deviation from past runs"),
+        later(
+            "A charge run whose total is further from the median of the last runs with the same"
+            " filters, in percent, has to be confirmed by a second administrator. 0: not compared."
+        ),
+        Control.TEXT,
+    ),
+    SettingField(
+        "charge_not_twice_within_days",
+        later("Days between two charge runs"),
+        later(
+            "A customer whom a charge run has charged is not charged by another one within so many"
+            " days. 0: may be."
+        ),
+        Control.TEXT,
     ),
 )
 _CUSTOMERS = (
@@ -165,18 +224,121 @@ _CUSTOMERS = (
         ),
         Control.SWITCH,
     ),
+)
+_FAILED_PAYMENTS = (
     SettingField(
         "failed_payment_notifications",
         later("Failed payment notifications"),
-        later("Tells the customer when a payment failed."),
+        later(
+            "Tells the customer when a payment failed, why, and what happens next, with a link to pay."
+        ),
         Control.SWITCH,
+    ),
+    SettingField(
+        "notification_channels",
+        later("Ways of notification"),
+        later("How customers are told, with commas between them: mail, sms, portal."),
+        Control.LIST,
+    ),
+    SettingField(
+        "notification_subject",
+        later("Subject of notifications"),
+        later("Of the e-mail about a failed payment. Without one it is our own, in your language."),
+        Control.TEXT,
+    ),
+    SettingField(
+        "notification_intro",
+        later("First paragraph of notifications"),
+        later("Stands before our own text in the e-mail about a failed payment. Plain text."),
+        Control.LONG_TEXT,
+    ),
+    SettingField(
+        "retry_days",
+        later("Days of new tries"),
+        later(
+            "On which days after an automatic charge has failed it is tried again, with commas between"
+            " them. Without any it is never tried again by itself."
+        ),
+        Control.LIST,
+    ),
+    SettingField(
+        "retry_from",
+        later("New tries from"),
+        later("Earliest time of day of a new try, such as 09:00."),
+        Control.TEXT,
+    ),
+    SettingField(
+        "retry_until",
+        later("New tries until"),
+        later("Time of day after which none is begun, such as 17:00."),
+        Control.TEXT,
+    ),
+    SettingField(
+        "retry_other_methods",
+        later("Try other saved payment methods"),
+        later("Whether the customer's other saved methods are charged when one fails."),
+        Control.CHOICE,
+        {
+            "never": later("Never"),
+            "next_try": later("At the next try"),
+            "at_once": later("At once"),
+        },
+    ),
+    SettingField(
+        "card_tries_at_most",
+        later("Tries per card in 30 days"),
+        later("How often one card is charged for one debt in 30 days, all in all."),
+        Control.TEXT,
+    ),
+    SettingField(
+        "bank_retries_at_most",
+        later("New tries per bank account"),
+        later(
+            "How often a bank debit is presented again, for want of money only. The schemes' own"
+            " limits hold besides."
+        ),
+        Control.TEXT,
+    ),
+    SettingField(
+        "card_expiry_reminder_days",
+        later("Remind of expiring cards"),
+        later(
+            "How many days before a saved card expires the customer is told, once. 0: not at all."
+        ),
+        Control.TEXT,
+    ),
+    SettingField(
+        "debit_notice_days",
+        later("Announce bank debits"),
+        later(
+            "How many days before a planned debit by BECS or PAD the customer is told amount and"
+            " day. 0: not at all."
+        ),
+        Control.TEXT,
+    ),
+    SettingField(
+        "office_digest",
+        later("Daily digest of failed payments"),
+        later("One e-mail to the office on the morning after a day with failed payments."),
+        Control.SWITCH,
+    ),
+    SettingField(
+        "office_email",
+        later("E-mail address of the office"),
+        later(
+            "Where digests and summaries go. Without one: that of the company information in Splynx."
+        ),
+        Control.TEXT,
     ),
 )
 _CREDENTIALS = (
     SettingField(
         "authentication_type",
         later("Authentication type"),
-        later("OAuth 2.0 is safer: there are no keys to copy. Connect the account afterwards."),
+        later(
+            "OAuth 2.0 is safer: there are no keys to copy. Choose it, then connect the account; until"
+            " then the keys are used. Where nothing is chosen, what is there is used."
+        ),
         Control.CHOICE,
         {"api": later("API keys"), "oauth": later("OAuth 2.0")},
     ),
@@ -225,7 +387,21 @@ GROUPS: tuple[FieldGroup, ...] = (
     FieldGroup(
         "payments", later("Payments"), _PAYMENTS, "message", later("Show an example message")
     ),
-    FieldGroup("customers", later("Customers"), _CUSTOMERS),
+    FieldGroup(
+        "customers",
+        later("Customers"),
+        _CUSTOMERS,
+        "customers",
+        later("Show what customers can do"),
+    ),
+    FieldGroup("runs", later("Charge runs"), _CHARGE_RUNS),
+    FieldGroup(
+        "failed",
+        later("Failed payments"),
+        _FAILED_PAYMENTS,
+        "notice",
+        later("Show an example notification"),
+    ),
     FieldGroup(
         "credentials", later("Stripe credentials"), _CREDENTIALS, "stripe", later("Test Stripe")
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 
@@ -14,6 +15,8 @@ from splynx_stripe.config.document import DEFAULT_PARTNER
 from splynx_stripe.config.settings import FROM_PAGE
 from splynx_stripe.domain.page_setting import PageSetting, PageSettingChange
 from splynx_stripe.flows.page_settings import SectionStanding
+from splynx_stripe.kit.sentence import said
+from splynx_stripe.web.admin.logs_words import actor_words, moment
 from splynx_stripe.web.admin.settings_fields import (
     ACCOUNT_FIELDS,
     BANK_TYPES,
@@ -153,6 +156,11 @@ class PageView:
     def _settings(self) -> Settings:
         return self.standing.settings
 
+    @property
+    def _zone(self) -> ZoneInfo:
+        """Gives the time zone of Splynx, by whose clock the office works."""
+        return ZoneInfo(self._settings.splynx.timezone)
+
     def _group(self, group: FieldGroup) -> GroupView:
         say = self.language.say
         return GroupView(
@@ -258,13 +266,12 @@ class PageView:
     def _changed_note(self, stored: PageSetting) -> str:
         return self.language.say(
             "Set here by %(who)s on %(day)s.",
-            who=stored.changed_by,
-            day=self.language.date(stored.changed_at.date()),
+            who=actor_words(stored.changed_by, self.language),
+            day=self.language.date(stored.changed_at.astimezone(self._zone).date()),
         )
 
     def _wrong(self, key: str) -> str:
-        sentence = (self.wrong or {}).get(key, "")
-        return self.language.say(sentence) if sentence else ""
+        return said((self.wrong or {}).get(key, ""), self.language.say)
 
     def _is_stored(self, key: str) -> bool:
         row = self.standing.rows.get(key)
@@ -285,11 +292,10 @@ class PageView:
         return _json(self._settings.resolution(DEFAULT_PARTNER).value(key))
 
     def _history_line(self, change: PageSettingChange) -> HistoryLine:
-        moment = f"{self.language.date(change.changed_at.date())}, {change.changed_at:%H:%M} UTC"
         label = LABELS.get(change.key, change.key)
         return HistoryLine(
-            moment,
-            change.changed_by,
+            moment(change.changed_at, self._zone, self.language),
+            actor_words(change.changed_by, self.language),
             self.language.say(label),
             self._history_value(change.key, change.before),
             self._history_value(change.key, change.after),
