@@ -30,6 +30,7 @@ _RUN_BUGS = (
             "standing=ItemStanding.CHARGING, collection_id=collection.id)",
             "standing=ItemStanding.CHARGING)",
         ),
+        fault=13,
     ),
     bug(
         "a run charges more than was planned",
@@ -39,6 +40,7 @@ _RUN_BUGS = (
             "            at_most=at_most,\n",
             "            at_most=None,\n",
         ),
+        fault=13,
     ),
     bug(
         "an item that was cut off is charged anew",
@@ -48,6 +50,7 @@ _RUN_BUGS = (
             "    if collection.is_live or any(_has_an_end(attempt) for attempt in attempts):",
             "    if collection.is_live:",
         ),
+        fault=13,
     ),
     bug(
         "an item has another origin each time",
@@ -57,6 +60,7 @@ _RUN_BUGS = (
             'return f"run/{self.run_id}/{self.number}"',
             'return f"run/{self.run_id}/{self.number}/{self.standing}"',
         ),
+        fault=13,
     ),
     bug(
         "a run counts as finished while items wait",
@@ -67,6 +71,7 @@ _RUN_BUGS = (
             "            if unit.open_run_accounts(''):\n                return  #",
         ),
         (_ENGINE, "        if halted:\n", "        if halted and not lanes:\n"),
+        fault=13,
     ),
     bug(
         "what could not be asked about is forgotten",
@@ -76,6 +81,7 @@ _RUN_BUGS = (
             "            await self._settle(item, ItemStanding.WAITING)\n        elif result.standing is ChargeStanding.STOPPED:",
             "            await self._settle(item, ItemStanding.CHARGED)\n        elif result.standing is ChargeStanding.STOPPED:",
         ),
+        fault=13,
     ),
     bug(
         "balance and invoice are charged at once",
@@ -90,6 +96,7 @@ _RUN_BUGS = (
             "    return [*([live] if live is not None else ()), *others_in_the_way(unit, payable)]",
             "    return [live] if live is not None else []",
         ),
+        fault=13,
     ),
     bug(
         "the stop is not looked at when it is charged",
@@ -99,6 +106,7 @@ _RUN_BUGS = (
             "    if stop:\n        return Obstacle(ObstacleKind.STOPPED, stop)\n",
             "",
         ),
+        fault=13,
     ),
     bug(
         "a stop does not stop runs",
@@ -108,6 +116,7 @@ _RUN_BUGS = (
             '    return "" if stop is None else told_of_stop(stop)',
             '    return ""',
         ),
+        fault=13,
     ),
     bug(
         "the largest total of a run is ignored",
@@ -117,6 +126,7 @@ _RUN_BUGS = (
             "        if forbidding:\n",
             "        if len(forbidding) > 9:\n",
         ),
+        fault=13,
     ),
     bug(
         "the second administrator may be the first one",
@@ -126,11 +136,13 @@ _RUN_BUGS = (
             '        if actor == run.confirmed_by or actor.startswith("rule:"):',
             '        if actor.startswith("rule:"):',
         ),
+        fault=13,
     ),
     bug(
         "no second administrator is asked for",
         "I14",
         (_RUNS, "        return bool(findings)\n", "        return len(findings) > 9\n"),
+        fault=13,
     ),
     bug(
         "the credential of another customer is charged",
@@ -145,6 +157,7 @@ _RUN_BUGS = (
             '        and wanted in {"", one.id}\n',
             "",
         ),
+        fault=13,
     ),
     bug(
         "a decline is left open at Stripe",
@@ -154,6 +167,7 @@ _RUN_BUGS = (
             "    if after.off_session and after.state in _WAITS_FOR_CUSTOMER:",
             "    if after.off_session and after.state not in AttemptState:",
         ),
+        fault=30,
     ),
     bug(
         "a declined charge counts as nothing",
@@ -163,6 +177,7 @@ _RUN_BUGS = (
             "        or not isinstance(intent, Mapping)\n",
             "        or isinstance(intent, Mapping)\n",
         ),
+        fault=30,
     ),
 )
 
@@ -180,6 +195,7 @@ _RETRY_BUGS = (
             "        and schemes_allow(one.kind, one.payment_method_id, failed, at)\n",
             "",
         ),
+        fault=30,
     ),
     bug(
         "a retry takes what is due, not what was agreed to",
@@ -189,6 +205,7 @@ _RETRY_BUGS = (
             "            at_most=at_most,\n",
             "            at_most=None,\n",
         ),
+        fault=30,
     ),
     bug(
         "a retry of a prepaid amount does not look again",
@@ -198,6 +215,7 @@ _RETRY_BUGS = (
             "        if recovery.payable.kind is not PayableKind.PREPAID:\n",
             "        if recovery.payable.kind:\n",
         ),
+        fault=30,
     ),
     bug(
         "a recovery is not ended by a payment",
@@ -212,6 +230,7 @@ _RETRY_BUGS = (
             "        if result.standing is ChargeStanding.PAID:\n            self._end_as_paid(unit, current, now)\n",
             "        if result.standing is ChargeStanding.PAID:\n            self._put_off(unit, current, _PENDING, now)\n",
         ),
+        fault=30,
     ),
     bug(
         "another program's charge is not looked for",
@@ -221,6 +240,7 @@ _RETRY_BUGS = (
             "        if not retried and credential.consent.way is not ConsentWay.IMPORTED:\n",
             "        if credential.owner:\n",
         ),
+        fault=61,
     ),
 )
 
@@ -233,6 +253,7 @@ _NOTICE_BUGS = (
             "            await self._end(sending, NoticeState.UNKNOWN, str(error))\n",
             "            await self._wait(replace(sending, state=NoticeState.WAITING), str(error), now)\n",
         ),
+        fault=30,
     ),
     bug(
         "a notice is sent again after a crash",
@@ -242,6 +263,7 @@ _NOTICE_BUGS = (
             "            await self._end(notice, NoticeState.UNKNOWN, note)\n",
             "            await self._end(notice, NoticeState.WAITING, note)\n",
         ),
+        fault=30,
     ),
 )
 

@@ -58,6 +58,7 @@ _SEVERAL_AT_ONCE = (
                 "    if part.whole_id:"
             ),
         ),
+        fault=49,
     ),
     bug(
         "a top-up that is booked can be paid again",
@@ -96,6 +97,7 @@ _ON_THEIR_WAY = (
             "        if self.attempt.state is AttemptState.PROCESSING or self.other_is_on_its_way:",
             "        if self.attempt.state is not AttemptState.SUCCEEDED:",
         ),
+        fault=58,
     ),
     bug(
         "a document is never set pending",
@@ -122,6 +124,7 @@ _ON_THEIR_WAY = (
                 "            wanted = _wanted(debt, document)"
             ),
         ),
+        fault=58,
     ),
     bug(
         "a change of a document that arrives late stays",
@@ -318,6 +321,7 @@ _KEPT = (
             "        for setup in setups:\n            await self._look_at(setup)\n",
             "",
         ),
+        fault=45,
     ),
 )
 

@@ -398,7 +398,7 @@ def already_there(stage: Stage) -> None:
                 "date": stage.clock.true_now().date().isoformat(),
                 "beside": True,
             }
-            stage.splynx.payments.append(row)
+            stage.splynx.enter_beside(row)
         if stage.rng.randrange(3) == 0:
             _raise_price(stage, intent["metadata"].get(DOCUMENT_NUMBER, ""))
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, StaticPool, create_engine
+from sqlalchemy import Connection, Executable, StaticPool, create_engine
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -73,9 +74,9 @@ class Disk:
         )
         self.raw.executescript(SCHEMA)
         self.raw.execute("PRAGMA foreign_keys = ON")
-        self._quick = QuickConnection(self.raw)
-        connection: Any = self._quick if quick else _alchemy(self.raw)
-        self._tells_changes = quick
+        connection: Any = QuickConnection(self.raw) if quick else _alchemy(self.raw)
+        self._changed = connection.changed if quick else _told_changes(connection)
+        self._begins_itself = quick
         self.unit = SqlUnit(connection)
         self.is_broken = False
         self.is_read_only = False
@@ -86,10 +87,9 @@ class Disk:
 
     def clear(self, installation_id: str, now: datetime) -> None:
         """Makes it new, with the identity of an installation."""
-        touched = self._touched if self._tells_changes else _TABLES
         self.raw.execute("BEGIN")
         for table in _TABLES:
-            if table in touched:
+            if table in self._touched:
                 self.raw.execute(f"DELETE FROM {table}")  # noqa: S608 - our tables
         self.unit.settle_installation(new_id=installation_id, signing_key_hex="5a" * 32, now=now)
         self.raw.execute("COMMIT")
@@ -102,8 +102,8 @@ class Disk:
         if self.is_broken or self.is_read_only:
             raise StoreUnavailableError("The disk is full. Nothing was written.")
         changes = self.raw.total_changes
-        self._quick.changed.clear()
-        if not self._tells_changes:
+        self._changed.clear()
+        if not self._begins_itself:
             self.raw.execute("BEGIN IMMEDIATE")
         try:
             result = work(self.unit)
@@ -120,9 +120,8 @@ class Disk:
         return result
 
     def _tell_changes(self) -> None:
-        """SQLAlchemy's connection does not say which tables changed: any may have."""
         self.changes += 1
-        changed = frozenset(self._quick.changed if self._tells_changes else _TABLES)
+        changed = frozenset(self._changed)
         self._touched |= changed
         if not changed.isdisjoint(HAS_DUE_WORK):
             self._due = None
@@ -177,6 +176,18 @@ def _name_of(work: Callable[[Any], Any]) -> str:
 def _alchemy(raw: sqlite3.Connection) -> Connection:
     engine = create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
     return engine.connect()
+
+
+def _told_changes(connection: Connection) -> set[str]:
+    """Gives a set that gets the tables that are written to, as `QuickConnection` has it."""
+    changed: set[str] = set()
+
+    def note(_connection: Connection, statement: Executable, *_rest: object) -> None:
+        if getattr(statement, "is_dml", False):
+            changed.add(statement.table.name)  # type: ignore[attr-defined]  # one that writes has it
+
+    listen(connection, "before_execute", note)
+    return changed
 
 
 class SimStore:

@@ -83,6 +83,7 @@ def hunt(bug: Bug, pristine: Path, histories: int) -> Result:
         apply(bug, tree)
         command = [sys.executable, "-m", "tests.simulation.run", "--stop"]
         command += ["--seeds", str(histories), "--jobs", "1"]
+        command += ["--fault", str(bug.fault)] if bug.fault else []
         environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(
             command, cwd=tree, env=environment, capture_output=True, text=True, check=False

@@ -268,6 +268,14 @@ class SplynxSide:
         self.on_change()
         return _json(201, {"id": payment["id"]})
 
+    def enter_beside(self, payment: Row) -> None:
+        """Somebody else enters a payment without its document; where Splynx pairs alone, it does."""
+        self.payments.append(payment)
+        if self.pairs_alone:
+            amount = Decimal(str(payment["amount"]))
+            self.deposits[payment["customer_id"]] += amount
+            self._pair_alone(payment, amount)
+
     def _pair(self, payment: Row) -> None:
         amount = Decimal(str(payment["amount"]))
         invoice = self.documents.get(f"admin/finance/invoices/{payment['invoice_id']}")

@@ -129,8 +129,11 @@ def _never_sent() -> Exception:
 
 
 def _sdk_error(raw: Raw) -> stripe.StripeError:
+    if "error" not in raw.body:  # whatever the status is, as the SDK itself does
+        said = "Invalid response object from API"
+        return stripe.APIError(said, http_status=raw.status, json_body=raw.body, headers={})
     kind = _SDK_ERRORS.get(raw.status, stripe.APIError)
-    said = raw.body.get("error", {}).get("message", "An answer without an error object")
+    said = raw.body["error"]["message"]
     if kind is stripe.CardError:
         code = raw.body["error"]["code"]
         return stripe.CardError(  # type: ignore[no-untyped-call]  # the SDK's has no types
