@@ -25,18 +25,6 @@ class ChargeKind(StrEnum):
     BALANCES = "balances"
     PREPAID = "prepaid"
 
-    @property
-    def handler_name(self) -> str:
-        """Gives the name under which the closed add-on had it in Splynx's charge window."""
-        return _HANDLER_NAMES[self]
-
-
-_HANDLER_NAMES = {
-    ChargeKind.INVOICES: "stripe-invoices",
-    ChargeKind.BALANCES: "stripe-outstanding-balances",
-    ChargeKind.PREPAID: "Stripe charge prepaid",
-}
-
 
 class TotalCondition(StrEnum):
     """How a total is compared; `=` is exact."""
@@ -52,7 +40,7 @@ class TotalCondition(StrEnum):
                 return total < limit
             case TotalCondition.EQUAL:
                 return total == limit
-            case TotalCondition.MORE:
+            case _:
                 return total > limit
 
 

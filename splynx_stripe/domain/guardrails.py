@@ -100,7 +100,7 @@ class GuardrailFinding:
                     f"The run would charge {whom} {self.found}, which is {self.percent} % away from"
                     f" the {self.allowed} that past runs came to. A second administrator has to look."
                 )
-            case GuardrailKind.SECOND_ABOVE:
+            case _:
                 return (
                     f"The run would charge {whom} {self.found}, which is above {self.allowed}. A"
                     " second administrator has to confirm."

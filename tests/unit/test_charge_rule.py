@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from splynx_stripe.domain.charge_rule import (
+    LATEST_HOURS,
     MOST_DAYS,
+    MOST_DAYS_BACK,
     PROMPT,
     ChargeRule,
     MissedPolicy,
@@ -185,6 +187,46 @@ def test_another_hour_number_or_zone_is_another_calendar_and_another_name_is_not
 def test_a_number_that_does_not_fit_its_timing_is_refused(timing: RuleTiming, days: int) -> None:
     with pytest.raises(RuleError):
         RuleCalendar(timing, time(6, 30), days)
+
+
+@pytest.mark.parametrize("at", [time(6, 30, 1), time(6, 30, 0, 1)], ids=str)
+def test_a_time_finer_than_a_minute_is_refused(at: time) -> None:
+    with pytest.raises(RuleError, match="hours and minutes"):
+        RuleCalendar(RuleTiming.ISSUE_DAY, at)
+
+
+@pytest.mark.parametrize("back", [-1, MOST_DAYS_BACK + 1])
+def test_more_earlier_days_than_a_month_has_or_fewer_than_none_are_refused(back: int) -> None:
+    with pytest.raises(RuleError, match=f"0 to {MOST_DAYS_BACK} earlier days"):
+        RuleCalendar(RuleTiming.ISSUE_DAY, time(6, 30), days_back=back)
+
+
+def test_a_day_of_the_month_takes_no_earlier_days_along() -> None:
+    with pytest.raises(RuleError, match="no earlier days"):
+        RuleCalendar(RuleTiming.DAY_OF_MONTH, time(6, 30), days=1, days_back=1)
+
+
+@pytest.mark.parametrize("hours", [0, LATEST_HOURS + 1])
+def test_a_missed_day_is_not_made_up_for_so_late_that_it_surprises(hours: int) -> None:
+    rule = invoice_rule(RuleTiming.ISSUE_DAY)
+
+    assert replace(rule, late_hours=LATEST_HOURS).late_hours == LATEST_HOURS
+    with pytest.raises(RuleError, match=f"1 to {LATEST_HOURS} hours"):
+        replace(rule, late_hours=hours)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        replace(INVOICES, first_day=date(2026, 11, 1)),
+        replace(INVOICES, last_day=date(2026, 11, 1)),
+        replace(INVOICES, document_numbers=("202611000042",)),
+    ],
+    ids=["first_day", "last_day", "document_numbers"],
+)
+def test_a_rule_that_names_a_period_or_numbers_of_its_own_is_refused(selection: Selection) -> None:
+    with pytest.raises(RuleError, match="no period and no numbers"):
+        replace(invoice_rule(RuleTiming.ISSUE_DAY), selection=selection)
 
 
 def test_invoices_have_no_day_of_the_month_and_balances_no_day_of_issue() -> None:

@@ -161,6 +161,23 @@ def test_an_invoice_is_filtered_again(filters: dict[str, object], is_taken: bool
 
 
 @pytest.mark.parametrize(
+    ("condition", "taken"),
+    [
+        (TotalCondition.LESS, ["99.99"]),
+        (TotalCondition.EQUAL, ["100"]),
+        (TotalCondition.MORE, ["100.01"]),
+    ],
+)
+def test_each_condition_takes_totals_on_its_own_side_of_the_limit_only(
+    condition: TotalCondition, taken: list[str]
+) -> None:
+    selection = Selection(ChargeKind.BALANCES, total_condition=condition, total=Decimal("100.00"))
+
+    totals = ["99.99", "100", "100.01"]
+    assert [total for total in totals if selection.takes_total(Decimal(total))] == taken
+
+
+@pytest.mark.parametrize(
     ("filters", "is_taken"),
     [
         ({}, True),

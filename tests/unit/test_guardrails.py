@@ -9,6 +9,7 @@ from splynx_stripe.config.business import BusinessSettings
 from splynx_stripe.config.guardrails import guardrails_of, problem_of_guardrails
 from splynx_stripe.domain.guardrails import (
     NO_GUARDRAILS,
+    GuardrailFinding,
     GuardrailKind,
     Guardrails,
     RunTotal,
@@ -67,6 +68,22 @@ def test_each_finding_says_how_much_is_allowed_and_that_nothing_is_lost(
 
     assert "200.00 EUR" in finding.sentence
     assert "1.00 EUR" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (GuardrailKind.RUN_MAXIMUM, "Nothing was charged."),
+        (GuardrailKind.DEVIATION, "100 % away from"),
+        (GuardrailKind.SECOND_ABOVE, "A second administrator has to confirm."),
+    ],
+)
+def test_each_finding_says_what_it_asks_for_in_its_own_words(
+    kind: GuardrailKind, words: str
+) -> None:
+    finding = GuardrailFinding(kind, 1, Money(20000, "EUR"), Money(10000, "EUR"), percent=100)
+
+    assert words in finding.sentence
 
 
 @given(values=st.lists(amounts, max_size=9))

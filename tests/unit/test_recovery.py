@@ -112,6 +112,13 @@ def test_other_methods_at_once_use_up_no_day() -> None:
     assert decide(policy, course([failed()]), NOW) == Decision(0, NOW, "cred_2")
 
 
+def test_where_no_other_method_is_left_at_once_the_next_day_is_waited_for() -> None:
+    policy = replace(POLICY, next_method=NextMethod.AT_ONCE)
+    next_day = Decision(1, datetime(2026, 11, 25, 9, tzinfo=UTC), "cred_1")
+
+    assert decide(policy, course([failed()], [FIRST]), NOW) == next_day
+
+
 def test_without_other_methods_the_same_one_is_tried_or_none() -> None:
     policy = replace(POLICY, next_method=NextMethod.NEVER)
     lost = failed(treatment=Treatment.NEVER)
@@ -134,6 +141,22 @@ def test_a_refusal_for_good_ends_it_where_there_is_no_other_method(
     decision = decide(POLICY, course([failed(treatment=treatment)], [FIRST]), NOW)
 
     assert decision == Decision(0, reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("treatment", "reason"),
+    [
+        (Treatment.NEVER, R.NEW_METHOD),
+        (Treatment.NEW_METHOD, R.NEW_METHOD),
+        (Treatment.AUTHENTICATE, R.AUTHENTICATION),
+    ],
+)
+def test_after_the_last_day_a_refusal_for_good_says_what_the_customer_has_to_do(
+    treatment: Treatment, reason: RecoveryReason
+) -> None:
+    decision = decide(POLICY, course([failed(treatment=treatment)], step=2), NOW)
+
+    assert decision == Decision(2, reason=reason)
 
 
 def test_the_list_of_days_and_the_limits_end_it_too() -> None:
