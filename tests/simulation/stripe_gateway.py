@@ -133,7 +133,7 @@ def _sdk_error(raw: Raw) -> stripe.StripeError:
         said = "Invalid response object from API"
         return stripe.APIError(said, http_status=raw.status, json_body=raw.body, headers={})
     kind = _SDK_ERRORS.get(raw.status, stripe.APIError)
-    said = raw.body["error"]["message"]
+    said = raw.body["error"].get("message", "")
     if kind is stripe.CardError:
         code = raw.body["error"]["code"]
         return stripe.CardError(  # type: ignore[no-untyped-call]  # the SDK's has no types

@@ -112,6 +112,7 @@ def test_stripes_wish_when_to_come_back_is_kept_within_reason(header: str, secon
         answer(503, {}),
         stripe.APIError("not JSON", "<html>", 200, None, {}),
         stripe.APIError("not Stripe's", "{}", 400, {"nothing": "known"}, {}),
+        stripe.APIError("not Stripe's", "{}", 402, {"strange": True}, {}),
         stripe.APIError("not Stripe's", "{}", 403, {"error": "text"}, {}),
         lost(aiohttp.ServerDisconnectedError()),
         lost(aiohttp.ClientPayloadError()),
@@ -241,6 +242,12 @@ def test_what_the_payment_says_itself_is_not_overwritten() -> None:
 )
 def test_nothing_else_counts_as_news_of_a_payment(status: int, error: dict[str, object]) -> None:
     assert carried_intent(answer(status, error)) is None
+
+
+@pytest.mark.parametrize("body", [{"strange": True}, {"error": "text"}, {"error": None}, [], None])
+def test_a_refusal_of_an_unknown_shape_carries_no_payment(body: object) -> None:
+    """Fault 35."""
+    assert carried_intent(stripe.APIError("strange", "", 402, body, {})) is None
 
 
 def test_nothing_that_never_arrived_carries_a_payment() -> None:
