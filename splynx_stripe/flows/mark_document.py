@@ -75,7 +75,7 @@ class MarkDocument:
         if document is not None and wanted is not None:
             await self._set(effect, document, wanted)
         elif document is not None and effect.posting_at is not None:
-            await self._settle_again(debt, document)
+            await self._settle_again(effect, debt, document)
         await self._finish(effect, debt, wanted)
 
     async def _ask_again(self, attempt: Attempt) -> bool:
@@ -111,8 +111,11 @@ class MarkDocument:
                 f" shows it as {document.status}."
             )
 
-    async def _settle_again(self, debt: _Debt, document: Document) -> None:
+    async def _settle_again(self, effect: StoredEffect, debt: _Debt, document: Document) -> None:
         """Repairs what a change that came late did to a document that was paid meanwhile."""
+        if _is_paid_by_others(debt, document):
+            await self._set(effect, document, DocumentStatus.PAID)
+            return
         unpaid = {DocumentStatus.NOT_PAID, DocumentStatus.PENDING}
         if debt.shown_as is not None or document.status not in unpaid:
             return
@@ -154,6 +157,12 @@ def _debt(unit: Unit, effect: StoredEffect) -> _Debt:
         other.state is AttemptState.PROCESSING and other.may_be_bank_debit for other in others
     )
     return _Debt(attempt, collection, other_is_on_its_way)
+
+
+def _is_paid_by_others(debt: _Debt, document: Document) -> bool:
+    """Says whether nothing is due any more, by no money of ours, and it is shown as pending all the same."""
+    is_ours = debt.shown_as is not DocumentStatus.NOT_PAID
+    return not is_ours and document.status is DocumentStatus.PENDING and document.due <= 0
 
 
 def _wanted(debt: _Debt, document: Document | None) -> DocumentStatus | None:

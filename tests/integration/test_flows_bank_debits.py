@@ -235,6 +235,23 @@ async def test_a_late_change_of_an_invoice_that_was_paid_meanwhile_is_undone(
     assert len(town.bookings()) == 1
 
 
+async def test_a_late_change_of_an_invoice_that_was_paid_by_cash_meanwhile_is_undone(
+    town: Town, house: FlowHouse
+) -> None:
+    """I2: found by the simulation. It stayed pending for ever, though nothing was due."""
+    town.bank_delay = 30 * SECOND
+    start = await house.press_pay()
+    await town.enter_bank(start.client_secret, EMPTY_BANK)
+    await lose_next_change(town, house)
+    await town.until_settled()
+    await house.deliver_webhooks()
+    town.pay_by_cash(1042)
+
+    await let_it_arrive(town, house, "pending")
+
+    assert town.invoice_status(1042) == "paid"
+
+
 async def test_an_invoice_that_somebody_paid_meanwhile_is_not_touched(
     town: Town, house: FlowHouse
 ) -> None:

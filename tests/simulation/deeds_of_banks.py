@@ -40,8 +40,8 @@ def _status_comes_late(stage: Stage) -> str:
 
 
 _TROUBLES = (
-    lambda _stage: "bank",
-    *(_slow_status, _slow_status),
+    *(lambda _stage: "bank", lambda _stage: "bank"),
+    _slow_status,
     _lost_reversal,
     _killed_at_reversal,
     _status_comes_late,

@@ -53,7 +53,7 @@ _CALM_S = 27 * 3600.0
 
 _REPLAY_S = 1800.0
 _OF_STRANGER = Decimal("12.34")
-_MOST_TURNS = 60_000
+_MOST_TURNS = 250_000
 """A history has some hundreds; what takes more is going round in circles."""
 
 _SHARED = frozenset({8, 9})
