@@ -141,7 +141,8 @@ class History:
         verdict.after_a_while()
         self._poll_every(_CALM_POLL_S, rests_s=_REST_S)
         self._go_on(self.story_ends_s + _CALM_S)
-        self._poll_every(_CALM_POLL_S, rests_s=_REST_S)  # a bank may have spoken since the last poll
+        # A bank may have spoken since the last poll.
+        self._poll_every(_CALM_POLL_S, rests_s=_REST_S)
         self._go_on(self.story_ends_s + _CALM_S + _PROMPT_S)
         verdict.at_the_end()
         if self.plan.seed % 4 == 0:
